@@ -1,0 +1,89 @@
+"""Every metric of the worker, declared once: its name, its labels, what it means.
+
+`docs/metrics.md` is generated from here. Each process of a worker serves its own metrics on its own port.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY: Final = CollectorRegistry(auto_describe=True)
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+
+def _counter(name: str, meaning: str, *labels: str) -> Counter:
+    return Counter(f"flagstaff_{name}", meaning, labels, registry=REGISTRY)
+
+
+def _gauge(name: str, meaning: str, *labels: str) -> Gauge:
+    return Gauge(f"flagstaff_{name}", meaning, labels, registry=REGISTRY)
+
+
+def _histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+    return Histogram(f"flagstaff_{name}", meaning, labels, buckets=buckets, registry=REGISTRY)
+
+
+POSTS: Final = _counter("posts_total", "Records read from the posts topic, committed or not.")
+TOMBSTONES: Final = _counter("tombstones_total", "Records without a value (deleted posts), passed over.")
+DECISIONS: Final = _counter("decisions_total", "Posts decided and committed, by action.", "action")
+DEAD_LETTERS: Final = _counter(
+    "dead_letters_total", "Dead letters committed, by stage and reason.", "stage", "reason"
+)
+COMMITTED: Final = _counter(
+    "committed_posts_total", "Posts whose offsets are committed, whatever became of them."
+)
+DISCARDED: Final = _counter(
+    "discarded_posts_total", "Posts dropped in flight, to be read again: by cause.", "cause"
+)
+
+LAG: Final = _gauge(
+    "lag_posts", "Records between the group's position and the end of the partition.", "partition"
+)
+PARTITIONS: Final = _gauge("assigned_partitions", "Partitions that this process owns.")
+IN_FLIGHT: Final = _gauge("in_flight_posts", "Posts between poll and commit.")
+IN_FLIGHT_BYTES: Final = _gauge("in_flight_bytes", "Bytes of the records between poll and commit.")
+PAUSED: Final = _gauge("paused", "1 while fetching is paused because the budget in flight is spent.")
+BATCH_FILL: Final = _histogram("batch_fill", "Share of the token budget that a batch used.", _SHARES)
+BATCH_TOKENS: Final = _counter("batch_tokens_total", "Tokens that went through the model.")
+STAGE_SECONDS: Final = _histogram("stage_seconds", "Seconds a batch spent in a stage.", _SECONDS, "stage")
+TOKEN_BUDGET: Final = _gauge(
+    "token_budget", "Token budget in force; halved when the device runs out of memory."
+)
+OUT_OF_MEMORY: Final = _counter("out_of_memory_total", "Times that the device had no memory for a batch.")
+ISOLATED: Final = _counter("isolated_posts_total", "Posts scored alone in a child process after a crash.")
+
+CACHE: Final = _counter("cache_lookups_total", "Score look-ups by result: hit, miss, unavailable.", "result")
+REDIS_FAILURES: Final = _counter("redis_failures_total", "Calls to Redis that failed, by purpose.", "purpose")
+REDIS_BREAKER: Final = _gauge("redis_breaker_open", "1 while Redis is left alone after failures.")
+SIGNALS_MISSING: Final = _counter(
+    "signals_missing_total", "Signals that could not be read, by name.", "signal"
+)
+
+REBALANCES: Final = _counter("rebalances_total", "Changes of this process's partitions, by kind.", "kind")
+FENCED: Final = _counter("fenced_total", "Transactions refused because another worker took over.")
+STALE: Final = _counter("stale_group_total", "Transactions refused because the group had moved on.")
+UNKNOWN: Final = _counter(
+    "unknown_outcomes_total", "Transactions whose outcome is not known; their posts are read again."
+)
+TRANSACTIONS: Final = _counter("transactions_total", "Transactions committed.")
+BREAKER: Final = _gauge("dead_letter_breaker_open", "1 once too many dead letters have stopped the worker.")
+LAST_TURN: Final = _gauge(
+    "last_turn_timestamp_seconds", "When the main loop last turned, in seconds since 1970."
+)
+
+
+def metrics_table() -> list[tuple[str, str, str, str]]:
+    """Every metric as (name, kind, labels, meaning), in the order of declaration."""
+    rows = []
+    for collector in (
+        value for value in globals().values() if isinstance(value, Counter | Gauge | Histogram)
+    ):
+        (family,) = collector.describe()
+        suffix = "_total" if family.type == "counter" else ""
+        labels = ", ".join(collector._labelnames)  # noqa: SLF001 - the library tells label names nowhere else
+        rows.append((family.name + suffix, family.type, labels, family.documentation))
+    return rows

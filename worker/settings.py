@@ -1,0 +1,339 @@
+"""Every setting, declared once: name, type, default, meaning.
+
+A setting is an environment variable with the prefix `FLAGSTAFF_` and `__` between levels, or the same key in
+a YAML file (`--config`); the environment wins. `FLAGSTAFF_REDIS__URL_FILE=/run/secrets/url` reads the value
+of `REDIS__URL` from a file, and so for every other setting that is text.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+import yaml
+from msgspec import Meta, Struct, field
+
+from worker.errors import SettingsError
+
+PREFIX = "FLAGSTAFF_"
+FILE_SUFFIX = "_file"
+
+PositiveInt = Annotated[int, Meta(ge=1)]
+Ratio = Annotated[float, Meta(gt=0, le=1)]
+
+
+def _doc(text: str) -> Meta:
+    return Meta(description=text)
+
+
+class KafkaSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How Kafka is reached and how partitions are shared out."""
+
+    bootstrap_servers: Annotated[
+        str, _doc("Brokers, `host:port` with commas between; empty: none named.")
+    ] = ""
+    group_id: Annotated[str, _doc("Consumer group.")] = "flagstaff"
+    group_instance_id: Annotated[
+        str | None, _doc("Static membership: the process number is appended. Unset: dynamic membership.")
+    ] = None
+    transactional_id_prefix: Annotated[
+        str, _doc("Start of the transactional ids; host and process number follow.")
+    ] = "flagstaff"
+    assignment: Annotated[
+        Literal["cooperative-sticky", "range", "roundrobin"], _doc("How partitions are assigned.")
+    ] = "cooperative-sticky"
+    auto_offset_reset: Annotated[
+        Literal["earliest", "latest"], _doc("Where a group without committed offsets starts.")
+    ] = "earliest"
+    session_timeout_ms: Annotated[PositiveInt, _doc("Silence after which the group gives a worker up.")] = (
+        45_000
+    )
+    max_poll_interval_ms: Annotated[PositiveInt, _doc("Longest pause between two polls.")] = 300_000
+    request_timeout_ms: Annotated[
+        PositiveInt, _doc("Longest wait for an answer; while publishing, a longer one is an unknown outcome.")
+    ] = 15_000
+    transaction_timeout_ms: Annotated[
+        PositiveInt, _doc("After which the broker aborts a transaction that its worker left open.")
+    ] = 30_000
+    client: Annotated[
+        dict[str, Any],
+        _doc("Passed to the Kafka client as it stands: `security_protocol`, `sasl_*`, `ssl_*`."),
+    ] = field(default_factory=dict)
+
+
+class TopicSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Names of the topics."""
+
+    posts: Annotated[str, _doc("Posts in.")] = "posts"
+    flags: Annotated[str, _doc("Flags out.")] = "flags"
+    dead_letters: Annotated[str, _doc("Records that could not be decided.")] = "dead-letters"
+    decisions: Annotated[str, _doc("What the staff decided.")] = "decisions"
+
+
+class RedisSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Scores and signal state. The worker goes on without them, slower."""
+
+    url: Annotated[
+        str, _doc("`redis://`, `rediss://` or `unix://`; empty: no cache and no signal state.")
+    ] = ""
+    prefix: Annotated[str, _doc("Start of every key.")] = "flagstaff"
+    timeout_ms: Annotated[PositiveInt, _doc("Longest wait for an answer.")] = 250
+    score_ttl_s: Annotated[PositiveInt, _doc("How long a score is kept.")] = 7 * 24 * 3600
+    breaker_failures: Annotated[PositiveInt, _doc("Failures in a row after which Redis is left alone.")] = 3
+    breaker_reset_s: Annotated[float, _doc("How long it is left alone.")] = 5.0
+
+
+class DetectorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which detector decides, on what."""
+
+    model: Annotated[str, _doc("A directory, a hub id, or `default` for the one that ships.")] = "default"
+    revision: Annotated[str | None, _doc("Commit of a hub id; needed for one.")] = None
+    device: Annotated[str, _doc("`auto`, `cpu`, `cuda` or `cuda:N`.")] = "auto"
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16", "int8"], _doc("Number format of the model.")
+    ] = "auto"
+    token_budget: Annotated[PositiveInt, _doc("Most tokens in one batch.")] = 16_384
+    max_latency_ms: Annotated[PositiveInt, _doc("Longest that a post waits for its batch to fill.")] = 50
+    isolation_timeout_s: Annotated[
+        float, _doc("Longest that one post may take when it is scored alone in a child process.")
+    ] = 60.0
+
+
+class StreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much is in flight, and how often it is committed."""
+
+    in_flight_posts: Annotated[PositiveInt, _doc("Most posts between poll and commit.")] = 20_000
+    in_flight_bytes: Annotated[PositiveInt, _doc("Most bytes of records between poll and commit.")] = (
+        64 * 2**20
+    )
+    poll_records: Annotated[PositiveInt, _doc("Most records of one poll.")] = 2_000
+    transaction_interval_ms: Annotated[
+        PositiveInt, _doc("Longest that a decided post waits to be committed.")
+    ] = 100
+    transaction_posts: Annotated[PositiveInt, _doc("Most posts in one transaction.")] = 10_000
+    max_post_bytes: Annotated[PositiveInt, _doc("A larger record is a dead letter.")] = 900_000
+    max_text_chars: Annotated[PositiveInt, _doc("A longer text is a dead letter.")] = 500_000
+    max_fenced: Annotated[
+        PositiveInt, _doc("Times in a row that a worker may be fenced before it stops.")
+    ] = 5
+
+
+class BreakerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When the worker stops instead of filling the dead-letter topic."""
+
+    window: Annotated[PositiveInt, _doc("Latest posts that the ratio is taken over.")] = 1_000
+    max_ratio: Annotated[Ratio, _doc("Share of dead letters in a full window that trips it.")] = 0.5
+    max_run: Annotated[PositiveInt, _doc("Dead letters in a row that trip it.")] = 500
+
+
+class SignalSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which signals are read, and over which time."""
+
+    enabled: Annotated[tuple[str, ...], _doc("Names of the signals that are read.")] = (
+        "account_age",
+        "follower_ratio",
+        "posting_rate",
+        "duplicate_text",
+        "near_duplicate",
+        "link_share",
+        "author_record",
+    )
+    rate_window_s: Annotated[PositiveInt, _doc("Time over which an author's posting rate is counted.")] = 3600
+    duplicate_window_s: Annotated[PositiveInt, _doc("Time over which the same text is looked for.")] = (
+        24 * 3600
+    )
+    record_window_s: Annotated[PositiveInt, _doc("Time over which an author's own record is kept.")] = (
+        30 * 24 * 3600
+    )
+    record_posts: Annotated[PositiveInt, _doc("Most posts in an author's own record.")] = 100
+
+
+class FieldSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """JMESPath expressions that find the fields of a post in other shapes; unset: the field itself."""
+
+    id: Annotated[str | None, _doc("Where `id` is.")] = None
+    text: Annotated[str | None, _doc("Where `text` is.")] = None
+    created_at: Annotated[str | None, _doc("Where `created_at` is.")] = None
+    lang: Annotated[str | None, _doc("Where `lang` is.")] = None
+    reply_to: Annotated[str | None, _doc("Where `reply_to` is.")] = None
+    client: Annotated[str | None, _doc("Where `client` is.")] = None
+    author: Annotated[str | None, _doc("Where `author` is: an object with the fields of an author.")] = None
+    metadata: Annotated[str | None, _doc("Where `metadata` is: an object that is passed through.")] = None
+
+
+class PolicySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How readings become an action."""
+
+    file: Annotated[str | None, _doc("Policy file; unset: the default that ships.")] = None
+
+
+class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Metrics and health."""
+
+    host: Annotated[str, _doc("Address that is listened on.")] = "127.0.0.1"
+    port: Annotated[
+        int, Meta(ge=0, le=65_535), _doc("Port of the first process, the next has the next; 0: none.")
+    ] = 9_464
+
+
+class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Logs, to standard error."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], _doc("Lowest level that is written.")] = (
+        "info"
+    )
+    format: Annotated[
+        Literal["auto", "json", "console"], _doc("`auto`: console on a terminal, JSON elsewhere.")
+    ] = "auto"
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings."""
+
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    topics: TopicSettings = field(default_factory=TopicSettings)
+    redis: RedisSettings = field(default_factory=RedisSettings)
+    detector: DetectorSettings = field(default_factory=DetectorSettings)
+    stream: StreamSettings = field(default_factory=StreamSettings)
+    breaker: BreakerSettings = field(default_factory=BreakerSettings)
+    signals: SignalSettings = field(default_factory=SignalSettings)
+    fields: FieldSettings = field(default_factory=FieldSettings)
+    policy: PolicySettings = field(default_factory=PolicySettings)
+    http: HttpSettings = field(default_factory=HttpSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+    emit: Annotated[Literal["flagged", "all"], _doc("Publish only what acts, or every decision.")] = "flagged"
+    processes: Annotated[PositiveInt, _doc("Whole workers in one command.")] = 1
+    grace_period_s: Annotated[float, Meta(gt=0), _doc("Longest that SIGTERM waits for work in flight.")] = (
+        20.0
+    )
+    data_dir: Annotated[str, _doc("Where a worker notes what outlives its process.")] = ".flagstaff"
+
+
+def load_settings(config: Path | None = None, environ: dict[str, str] | None = None) -> Settings:
+    """The settings of a YAML file, overlaid with those of the environment.
+
+    Args:
+        config: a YAML file, or None for the environment alone.
+        environ: the environment; None for the process's own.
+
+    Raises:
+        SettingsError: an unknown key, a bad value or an unreadable file; one line that names it.
+    """
+    tree: dict[str, Any] = _read_yaml(config) if config is not None else {}
+    variables = dict(os.environ) if environ is None else environ
+    for name in sorted(variables):
+        if name.startswith(PREFIX):
+            path = name.removeprefix(PREFIX).lower().split("__")
+            if not _is_for_tests(path):
+                _put(tree, path, variables[name], name)
+    tree = _resolve_files(tree, Settings, "")
+    try:
+        return msgspec.convert(_split_lists(tree, Settings), Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"settings: {_in_user_terms(str(error))}") from None
+
+
+def _is_for_tests(path: list[str]) -> bool:
+    return path[0].startswith("test_")
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"settings: can't read {path}: {error}") from None
+    except yaml.YAMLError as error:
+        where = " ".join(str(error).split())
+        raise SettingsError(f"settings: {path} is not valid YAML: {where}") from None
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise SettingsError(f"settings: {path} must hold keys and values, not a {type(loaded).__name__}")
+    return {str(key): value for key, value in loaded.items()}
+
+
+def _put(tree: dict[str, Any], path: list[str], value: str, name: str) -> None:
+    for level in path[:-1]:
+        child = tree.setdefault(level, {})
+        if not isinstance(child, dict):
+            raise SettingsError(f"settings: {name} goes below {level!r}, which is a value, not a group")
+        tree = child
+    tree[path[-1]] = value
+
+
+def _children(kind: Any) -> dict[str, Any]:
+    is_group = isinstance(kind, type) and issubclass(kind, Struct)
+    return get_type_hints(kind) if is_group else {}
+
+
+def _resolve_files(tree: dict[str, Any], kind: Any, path: str) -> dict[str, Any]:
+    """Replaces `name_file` by `name` with what the file holds, unless `name_file` is a setting itself."""
+    known = _children(kind)
+    resolved: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            resolved[key] = _resolve_files(value, known.get(key), f"{path}{key}.")
+        elif key.endswith(FILE_SUFFIX) and key not in known and _takes_file(key, known):
+            name = key.removesuffix(FILE_SUFFIX)
+            try:
+                resolved[name] = Path(str(value)).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise SettingsError(f"settings: {path}{key}: can't read {value}: {error}") from None
+        else:
+            resolved[key] = value
+    return resolved
+
+
+def _takes_file(key: str, known: dict[str, Any]) -> bool:
+    # Below `kafka.client` the names are the client library's own, so any of them may come from a file.
+    return not known or key.removesuffix(FILE_SUFFIX) in known
+
+
+def _split_lists(tree: dict[str, Any], kind: Any) -> dict[str, Any]:
+    known = _children(kind)
+    return {
+        key: _split_lists(value, known[key])
+        if isinstance(value, dict) and _children(known.get(key))
+        else [part.strip() for part in value.split(",") if part.strip()]
+        if isinstance(value, str) and get_origin(known.get(key)) is tuple
+        else value
+        for key, value in tree.items()
+    }
+
+
+def _in_user_terms(message: str) -> str:
+    """`… - at `$.kafka.group_id`` becomes `kafka.group_id (FLAGSTAFF_KAFKA__GROUP_ID): …`."""
+    what, _, where = message.partition(" - at `$.")
+    if not where and "unknown field `" in what:
+        key = what.split("`")[1]
+        return f"unknown key {key!r} ({PREFIX}{key.upper()})"
+    key = where.rstrip("`")
+    if "unknown field `" in what:
+        key = f"{key}.{what.split('`')[1]}"
+        return f"unknown key {key!r} ({PREFIX}{key.upper().replace('.', '__')})"
+    return f"{key} ({PREFIX}{key.upper().replace('.', '__')}): {what}"
+
+
+def settings_table() -> list[tuple[str, str, str]]:
+    """Every setting as (environment variable, default, meaning), in the order of declaration."""
+    return _rows(Settings, PREFIX)
+
+
+def _rows(kind: type[Struct], prefix: str) -> list[tuple[str, str, str]]:
+    rows: list[tuple[str, str, str]] = []
+    hints = get_type_hints(kind, include_extras=True)
+    defaults = kind()
+    for name in kind.__struct_fields__:
+        hint = hints[name]
+        if isinstance(hint, type) and issubclass(hint, Struct):
+            rows += _rows(hint, f"{prefix}{name.upper()}__")
+            continue
+        meanings = [m.description for m in get_args(hint)[1:] if isinstance(m, Meta) and m.description]
+        default = getattr(defaults, name)
+        shown = (
+            ",".join(default) if isinstance(default, tuple) else "" if default in (None, {}) else str(default)
+        )
+        rows.append((f"{prefix}{name.upper()}", shown, meanings[-1]))
+    return rows
