@@ -15,7 +15,7 @@ Action = Literal["pass", "abstain", "label", "review", "limit"]
 Verdict = Literal["machine", "human", "unsure"]
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=1024)]
-Count = Annotated[int, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Timestamp = Annotated[datetime, Meta(tz=True)]
 
 

@@ -8,20 +8,22 @@ of `REDIS__URL` from a file, and so for every other setting that is text.
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
-import yaml
 from msgspec import Meta, Struct, field
 
 from worker.errors import SettingsError
+from worker.setting_sources import in_user_terms, settings_tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PREFIX = "FLAGSTAFF_"
-FILE_SUFFIX = "_file"
 
 PositiveInt = Annotated[int, Meta(ge=1)]
 Ratio = Annotated[float, Meta(gt=0, le=1)]
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 
 
 def _doc(text: str) -> Meta:
@@ -82,7 +84,7 @@ class RedisSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     timeout_ms: Annotated[PositiveInt, _doc("Longest wait for an answer.")] = 250
     score_ttl_s: Annotated[PositiveInt, _doc("How long a score is kept.")] = 7 * 24 * 3600
     breaker_failures: Annotated[PositiveInt, _doc("Failures in a row after which Redis is left alone.")] = 3
-    breaker_reset_s: Annotated[float, _doc("How long it is left alone.")] = 5.0
+    breaker_reset_s: Annotated[Seconds, _doc("How long it is left alone.")] = 5.0
 
 
 class DetectorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -97,7 +99,7 @@ class DetectorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     token_budget: Annotated[PositiveInt, _doc("Most tokens in one batch.")] = 16_384
     max_latency_ms: Annotated[PositiveInt, _doc("Longest that a post waits for its batch to fill.")] = 50
     isolation_timeout_s: Annotated[
-        float, _doc("Longest that one post may take when it is scored alone in a child process.")
+        Seconds, _doc("Longest that one post may take when it is scored alone in a child process.")
     ] = 60.0
 
 
@@ -155,7 +157,13 @@ class FieldSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     id: Annotated[str | None, _doc("Where `id` is.")] = None
     text: Annotated[str | None, _doc("Where `text` is.")] = None
-    created_at: Annotated[str | None, _doc("Where `created_at` is.")] = None
+    created_at: Annotated[
+        str | None,
+        _doc(
+            "Where `created_at` is. Where any field is mapped, times may also be seconds since 1970, "
+            "or milliseconds from 100,000,000,000 on."
+        ),
+    ] = None
     lang: Annotated[str | None, _doc("Where `lang` is.")] = None
     reply_to: Annotated[str | None, _doc("Where `reply_to` is.")] = None
     client: Annotated[str | None, _doc("Where `client` is.")] = None
@@ -205,9 +213,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     log: LogSettings = field(default_factory=LogSettings)
     emit: Annotated[Literal["flagged", "all"], _doc("Publish only what acts, or every decision.")] = "flagged"
     processes: Annotated[PositiveInt, _doc("Whole workers in one command.")] = 1
-    grace_period_s: Annotated[float, Meta(gt=0), _doc("Longest that SIGTERM waits for work in flight.")] = (
-        20.0
-    )
+    grace_period_s: Annotated[Seconds, _doc("Longest that SIGTERM waits for work in flight.")] = 20.0
     data_dir: Annotated[str, _doc("Where a worker notes what outlives its process.")] = ".flagstaff"
 
 
@@ -221,99 +227,11 @@ def load_settings(config: Path | None = None, environ: dict[str, str] | None = N
     Raises:
         SettingsError: an unknown key, a bad value or an unreadable file; one line that names it.
     """
-    tree: dict[str, Any] = _read_yaml(config) if config is not None else {}
-    variables = dict(os.environ) if environ is None else environ
-    for name in sorted(variables):
-        if name.startswith(PREFIX):
-            path = name.removeprefix(PREFIX).lower().split("__")
-            if not _is_for_tests(path):
-                _put(tree, path, variables[name], name)
-    tree = _resolve_files(tree, Settings, "")
+    tree = settings_tree(Settings, PREFIX, config, dict(os.environ) if environ is None else environ)
     try:
-        return msgspec.convert(_split_lists(tree, Settings), Settings, strict=False)
+        return msgspec.convert(tree, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"settings: {_in_user_terms(str(error))}") from None
-
-
-def _is_for_tests(path: list[str]) -> bool:
-    return path[0].startswith("test_")
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"settings: can't read {path}: {error}") from None
-    except yaml.YAMLError as error:
-        where = " ".join(str(error).split())
-        raise SettingsError(f"settings: {path} is not valid YAML: {where}") from None
-    if loaded is None:
-        return {}
-    if not isinstance(loaded, dict):
-        raise SettingsError(f"settings: {path} must hold keys and values, not a {type(loaded).__name__}")
-    return {str(key): value for key, value in loaded.items()}
-
-
-def _put(tree: dict[str, Any], path: list[str], value: str, name: str) -> None:
-    for level in path[:-1]:
-        child = tree.setdefault(level, {})
-        if not isinstance(child, dict):
-            raise SettingsError(f"settings: {name} goes below {level!r}, which is a value, not a group")
-        tree = child
-    tree[path[-1]] = value
-
-
-def _children(kind: Any) -> dict[str, Any]:
-    is_group = isinstance(kind, type) and issubclass(kind, Struct)
-    return get_type_hints(kind) if is_group else {}
-
-
-def _resolve_files(tree: dict[str, Any], kind: Any, path: str) -> dict[str, Any]:
-    """Replaces `name_file` by `name` with what the file holds, unless `name_file` is a setting itself."""
-    known = _children(kind)
-    resolved: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            resolved[key] = _resolve_files(value, known.get(key), f"{path}{key}.")
-        elif key.endswith(FILE_SUFFIX) and key not in known and _takes_file(key, known):
-            name = key.removesuffix(FILE_SUFFIX)
-            try:
-                resolved[name] = Path(str(value)).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise SettingsError(f"settings: {path}{key}: can't read {value}: {error}") from None
-        else:
-            resolved[key] = value
-    return resolved
-
-
-def _takes_file(key: str, known: dict[str, Any]) -> bool:
-    # Below `kafka.client` the names are the client library's own, so any of them may come from a file.
-    return not known or key.removesuffix(FILE_SUFFIX) in known
-
-
-def _split_lists(tree: dict[str, Any], kind: Any) -> dict[str, Any]:
-    known = _children(kind)
-    return {
-        key: _split_lists(value, known[key])
-        if isinstance(value, dict) and _children(known.get(key))
-        else [part.strip() for part in value.split(",") if part.strip()]
-        if isinstance(value, str) and get_origin(known.get(key)) is tuple
-        else value
-        for key, value in tree.items()
-    }
-
-
-def _in_user_terms(message: str) -> str:
-    """`… - at `$.kafka.group_id`` becomes `kafka.group_id (FLAGSTAFF_KAFKA__GROUP_ID): …`."""
-    what, _, where = message.partition(" - at `$.")
-    if not where and "unknown field `" in what:
-        key = what.split("`")[1]
-        return f"unknown key {key!r} ({PREFIX}{key.upper()})"
-    key = where.rstrip("`")
-    if "unknown field `" in what:
-        key = f"{key}.{what.split('`')[1]}"
-        return f"unknown key {key!r} ({PREFIX}{key.upper().replace('.', '__')})"
-    return f"{key} ({PREFIX}{key.upper().replace('.', '__')}): {what}"
+        raise SettingsError(f"settings: {in_user_terms(str(error), Settings, PREFIX)}") from None
 
 
 def settings_table() -> list[tuple[str, str, str]]:
@@ -335,5 +253,8 @@ def _rows(kind: type[Struct], prefix: str) -> list[tuple[str, str, str]]:
         shown = (
             ",".join(default) if isinstance(default, tuple) else "" if default in (None, {}) else str(default)
         )
-        rows.append((f"{prefix}{name.upper()}", shown, meanings[-1]))
+        meaning = meanings[-1]
+        if get_origin(get_args(hint)[0]) is Literal:
+            meaning += f" One of {', '.join(f'`{choice}`' for choice in get_args(get_args(hint)[0]))}."
+        rows.append((f"{prefix}{name.upper()}", shown, meaning))
     return rows

@@ -1,0 +1,56 @@
+# Everything happens in .venv, from packages whose hashes requirements.lock names.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test soak bench lint types format docs lock clean
+
+help:  ## Show what there is.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+venv: $(STAMP)  ## Make .venv with all that demo, tests and benchmarks need.
+
+$(STAMP): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $(STAMP)
+
+demo: venv  ## See it work: embedded Kafka and Valkey, the real worker, a table of flags.
+	$(BIN)/flagstaff demo
+
+test: venv  ## Run the tests but the long runs.
+	$(BIN)/python -m pytest -m "not soak" $(PYTEST_ARGS)
+
+soak: venv  ## The long runs, bounded, each with a printed table.
+	$(BIN)/python -m pytest -m soak --timeout 0 --capture no $(PYTEST_ARGS)
+
+bench: venv  ## Measure the stream against a bare loop.
+	$(BIN)/python -m benchmarks.stream
+
+lint: venv  ## Look for mistakes and unformatted files.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: venv  ## Check the types.
+	$(BIN)/mypy
+
+format: venv  ## Format and mend what can be mended by itself.
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+docs: venv  ## Write docs/settings.md, docs/metrics.md and schemas/ again.
+	$(BIN)/python -m worker.reference docs
+	$(BIN)/flagstaff schema --out schemas
+
+lock: venv  ## Resolve requirements.lock again; UPGRADE=--upgrade takes newer versions.
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras \
+		--no-emit-index-url --no-header $(UPGRADE) --output-file requirements.lock pyproject.toml
+
+clean:  ## Remove what was built; the embedded Kafka's data in .flagstaff stays.
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Benchmarks. Each is one command that prints its table; ratios come from one interleaved run."""

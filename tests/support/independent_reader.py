@@ -1,0 +1,92 @@
+"""Reads what the worker published with another client library, and only what is committed."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLevel, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+if TYPE_CHECKING:
+    from confluent_kafka import Message
+
+_POLL_S = 0.5
+
+
+class LeftOpenError(AssertionError):
+    """A topic can't be read to its end: a transaction was left open in it."""
+
+
+def committed_records(servers: str, topic: str, *, patience_s: float = 30.0) -> list[Message]:
+    """Every committed record of a topic, read with `read_committed` to the end that it has now.
+
+    Raises:
+        LeftOpenError: the last stable offset stays behind the end of a partition.
+    """
+    consumer = Consumer(
+        {
+            "bootstrap.servers": servers,
+            "group.id": f"reader-{uuid.uuid4().hex}",
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": False,
+        }
+    )
+    try:
+        numbers = consumer.list_topics(topic, timeout=patience_s).topics[topic].partitions
+        ends = _ends(servers, topic, list(numbers), patience_s)
+        consumer.assign([TopicPartition(topic, number, 0) for number in numbers])
+        records: list[Message] = []
+        deadline = time.monotonic() + patience_s
+        while _behind(consumer, ends):
+            got = consumer.consume(10_000, timeout=_POLL_S)
+            if got:
+                deadline = time.monotonic() + patience_s
+            elif time.monotonic() > deadline:
+                raise LeftOpenError(f"{topic}: stuck at {_positions(consumer)} of {ends}")
+            for message in got:
+                if message.error() is not None:
+                    raise AssertionError(str(message.error()))
+                records.append(message)
+        return records
+    finally:
+        consumer.close()
+
+
+def committed_offsets(servers: str, group: str, topic: str) -> dict[int, int]:
+    """The group's committed offsets by partition, read once no transaction over them is open."""
+    admin = AdminClient({"bootstrap.servers": servers})
+    request = [ConsumerGroupTopicPartitions(group)]
+    answer = admin.list_consumer_group_offsets(request, require_stable=True)[group].result(30)
+    return {
+        place.partition: place.offset
+        for place in answer.topic_partitions
+        if place.topic == topic and place.offset >= 0
+    }
+
+
+def end_offsets(servers: str, topic: str) -> dict[int, int]:
+    """The end of each partition, transactions that are still open included."""
+    numbers = (
+        AdminClient({"bootstrap.servers": servers}).list_topics(topic, timeout=30).topics[topic].partitions
+    )
+    return _ends(servers, topic, list(numbers), 30)
+
+
+def _ends(servers: str, topic: str, numbers: list[int], timeout_s: float) -> dict[int, int]:
+    admin = AdminClient({"bootstrap.servers": servers})
+    wanted = {TopicPartition(topic, number): OffsetSpec.latest() for number in numbers}
+    futures = admin.list_offsets(wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED)
+    return {place.partition: future.result(timeout_s).offset for place, future in futures.items()}
+
+
+def _positions(consumer: Consumer) -> dict[int, int]:
+    return {place.partition: place.offset for place in consumer.position(consumer.assignment())}
+
+
+def _behind(consumer: Consumer, ends: dict[int, int]) -> bool:
+    positions = _positions(consumer)
+    return any(end > 0 and positions.get(number, -1) < end for number, end in ends.items())

@@ -1,0 +1,5 @@
+"""`python -m worker.commands`: the same as `flagstaff`."""
+
+from worker.commands import main
+
+main()

@@ -1,0 +1,75 @@
+"""`flagstaff run`: the worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from worker.commands.context import settings_of
+from worker.commands.services import PARTITIONS, start_embedded
+from worker.settings import PREFIX
+from worker.stream.client import client_options
+from worker.stream.topics import create_topics
+from worker.supervisor import Supervisor
+
+# What closing a worker takes beyond the grace period that its work in flight has.
+_CLOSING_S = 15.0
+
+
+@click.command("run")
+@click.option("--embedded", is_flag=True, help="Start Kafka and Valkey in the data directory first.")
+@click.option(
+    "--process", "number", type=int, hidden=True, help="Which of PROCESSES this is; set by the supervisor."
+)
+@click.pass_context
+def run(ctx: click.Context, *, embedded: bool, number: int | None) -> None:
+    """Decide posts until told to stop (SIGTERM or Ctrl-C).
+
+    Starts PROCESSES whole workers and starts each again when it dies. Exit code 3: a breaker stopped it.
+    """
+    settings = settings_of(ctx)
+    stop = threading.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: stop.set())
+    if number is not None:
+        # Imported here: the supervisor needs neither the detector nor the stream.
+        from worker.stream.process import run_process  # noqa: PLC0415
+
+        threading.Thread(target=_stop_with_parent, args=(stop,), daemon=True).start()
+        run_process(settings, number=number, stop=stop)
+        return
+    with ExitStack() as services:
+        environ = dict(os.environ)
+        if embedded:
+            settings = start_embedded(settings, Path(settings.data_dir), services)
+            create_topics(settings, partitions=PARTITIONS, replication=1)
+            environ[f"{PREFIX}KAFKA__BOOTSTRAP_SERVERS"] = settings.kafka.bootstrap_servers
+            environ[f"{PREFIX}REDIS__URL"] = settings.redis.url
+        else:
+            client_options(settings.kafka)
+        supervisor = Supervisor(
+            _own_arguments(ctx),
+            processes=settings.processes,
+            grace_s=settings.grace_period_s + _CLOSING_S,
+            environ=environ,
+        )
+        code = supervisor.run(stop)
+    sys.exit(code)
+
+
+def _own_arguments(ctx: click.Context) -> list[str]:
+    config = ctx.find_root().params.get("config")
+    return [*(["--config", str(config)] if config else []), "run"]
+
+
+def _stop_with_parent(stop: threading.Event) -> None:
+    """Standard input is a pipe from the supervisor; it closes when the supervisor ends."""
+    while os.read(0, 1):
+        pass
+    stop.set()

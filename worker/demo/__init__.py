@@ -1,0 +1,1 @@
+"""The demo: posts written for it, and what is shown of them."""

@@ -1,0 +1,319 @@
+"""The whole decision for a batch of posts: cache, detector, signals, policy. It knows nothing of Kafka.
+
+`prepare`, `score` and `decide` run on three threads for successive batches. Each candidate belongs to one
+thread at a time; what they share, the link to Redis and the detector, can be used from all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+import msgspec
+
+from worker.cache import CachedScore, ScoreCache
+from worker.detector.reading import reading
+from worker.judgement import ACTING, DIGITS, Judge
+from worker.metrics import CACHE
+from worker.reasons import Grounds, reasons
+from worker.records import Flag, PolicyStamp, SignalReading
+from worker.signals.facts import Facts, milliseconds
+from worker.signals.readings import SignalSet
+from worker.text import canonical, text_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.detector.protocol import Detector, Encoded
+    from worker.detector.scoring import Scorer
+    from worker.judgement import Judgement
+    from worker.policy import Policy
+    from worker.records import Action, Post, Source
+    from worker.redis_link import RedisLink
+    from worker.settings import RedisSettings, SignalSettings
+    from worker.signals.readings import Values
+
+Stage = Literal["detect", "signal"]
+CacheResult = Literal["hit", "miss", "unavailable"]
+
+_ENCODER: Final = msgspec.json.Encoder()
+_ACTING: Final[frozenset[Action]] = frozenset(ACTING)
+_CACHE_RESULTS: Final[tuple[CacheResult, ...]] = ("hit", "miss", "unavailable")
+
+
+class Received(NamedTuple):
+    """A post, and where it was read."""
+
+    post: Post
+    source: Source
+
+
+class Candidate:
+    """A post on its way to a decision.
+
+    Attributes:
+        received: the post, and where it was read.
+        text: the canonical text.
+        digest: the canonical text's digest.
+        encoded: what the model will read; None while or where there is no need.
+        logit: the detector's log-odds before calibration; None while not known.
+        tokens: how many tokens the model saw or will see.
+        truncated: whether the text went on beyond them.
+        cache: what the look-up of its score gave.
+        error: what went wrong with this post, or None.
+        stage: where it went wrong.
+    """
+
+    __slots__ = ("cache", "digest", "encoded", "error", "logit", "received", "stage", "text", "tokens", "truncated")
+
+    def __init__(self, received: Received, text: str, digest: str) -> None:
+        self.received = received
+        self.text = text
+        self.digest = digest
+        self.encoded: Encoded | None = None
+        self.logit: float | None = None
+        self.tokens = 0
+        self.truncated = False
+        self.cache: CacheResult = "unavailable"
+        self.error: Exception | None = None
+        self.stage: Stage = "detect"
+
+
+class Decided(NamedTuple):
+    """A decision; `flag` is None where it is not published."""
+
+    candidate: Candidate
+    action: Action
+    flag: Flag | None
+
+
+class Failed(NamedTuple):
+    """A post that could not be decided."""
+
+    candidate: Candidate
+    stage: Stage
+    error: Exception
+
+
+Outcome = Decided | Failed
+
+
+class Moderator:
+    """Decides posts.
+
+    Args:
+        detector: estimates who wrote a text.
+        policy: makes an action of what is known.
+        emit: publish only what acts, or every decision.
+        link: the way to Redis; None: no cache and no signal state.
+        signal_settings: which signals, over which time.
+        redis_settings: prefix of the keys, and how long scores are kept.
+        namespace: keeps the signal state of a replay apart from that of the live stream. Scores are shared.
+
+    Raises:
+        SettingsError: an unknown signal is enabled.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts that a decision is made of
+        self,
+        detector: Detector,
+        policy: Policy,
+        *,
+        emit: Literal["flagged", "all"],
+        link: RedisLink | None,
+        signal_settings: SignalSettings,
+        redis_settings: RedisSettings,
+        namespace: str = "live",
+    ) -> None:
+        self._detector = detector
+        self._calibration = detector.calibration
+        self._threshold = _log_odds(detector.calibration.threshold)
+        self._stamp = PolicyStamp(policy.name, policy.digest)
+        self._judge = Judge(policy, signal_settings.enabled)
+        self._emit_all = emit == "all"
+        self._settings = signal_settings
+        prefix = redis_settings.prefix
+        self._cache = ScoreCache(link, prefix, redis_settings.score_ttl_s) if link is not None else None
+        self._signals = SignalSet(signal_settings, detector, link=link, prefix=f"{prefix}:{namespace}")
+
+    def prepare(self, received: Sequence[Received]) -> list[Candidate]:
+        """Candidates, in order: with the score from the cache, or made ready for the model."""
+        candidates = [self.receive(one) for one in received]
+        self.look_up(candidates)
+        self.encode(candidates)
+        return candidates
+
+    def receive(self, received: Received) -> Candidate:
+        """A candidate, with its canonical text."""
+        text = canonical(received.post.text)
+        return Candidate(received, text, text_digest(text))
+
+    def look_up(self, candidates: Sequence[Candidate]) -> None:
+        """Takes scores from the cache: one MGET for all."""
+        scores = None
+        if self._cache is not None and candidates:
+            digests = list({candidate.digest: None for candidate in candidates})
+            found = self._cache.get_many(self._detector.digest, digests)
+            scores = dict(zip(digests, found, strict=True)) if found is not None else None
+        counts = {"hit": 0, "miss": 0, "unavailable": 0}
+        if scores is None:
+            counts["unavailable"] = len(candidates)
+        else:
+            for candidate in candidates:
+                score = scores[candidate.digest]
+                if score is None:
+                    candidate.cache = "miss"
+                else:
+                    candidate.cache = "hit"
+                    candidate.logit, candidate.tokens, candidate.truncated = score
+                counts[candidate.cache] += 1
+        for result in _CACHE_RESULTS:
+            if counts[result]:
+                CACHE.labels(result).inc(counts[result])
+
+    def encode(self, candidates: Sequence[Candidate]) -> None:
+        """Makes those without a score ready for the model; identical texts once."""
+        texts = {candidate.digest: candidate.text for candidate in candidates if candidate.logit is None}
+        if not texts:
+            return
+        encoded = dict(zip(texts, self._encoded(list(texts.values())), strict=True))
+        for candidate in candidates:
+            if candidate.logit is not None:
+                continue
+            one = encoded[candidate.digest]
+            if isinstance(one, Exception):
+                candidate.error = one
+            else:
+                candidate.encoded = one
+                candidate.tokens = one.tokens
+                candidate.truncated = one.truncated
+
+    def score(self, candidates: Sequence[Candidate], scorer: Scorer) -> None:
+        """Runs the model over those that are ready for it; identical texts once. Each failure is its post's."""
+        batch = {
+            candidate.digest: candidate.encoded
+            for candidate in candidates
+            if candidate.logit is None and candidate.encoded is not None
+        }
+        if not batch:
+            return
+        results = dict(zip(batch, scorer.score(list(batch.values())), strict=True))
+        for candidate in candidates:
+            if candidate.logit is not None or candidate.encoded is None:
+                continue
+            result = results[candidate.digest]
+            candidate.encoded = None
+            if isinstance(result, Exception):
+                candidate.error = result
+            else:
+                candidate.logit = result
+
+    def decide(self, candidates: Sequence[Candidate]) -> list[Outcome]:
+        """What becomes of each post, in order. New scores go to the cache, the posts into the signals."""
+        self._keep_scores(candidates)
+        facts = [self._facts(candidate) for candidate in candidates]
+        readings = iter(self._signals.read([one for one in facts if one is not None]))
+        outcomes: list[Outcome] = []
+        for candidate, one in zip(candidates, facts, strict=True):
+            if one is None:
+                outcomes.append(Failed(candidate, candidate.stage, candidate.error or ValueError("no score")))
+                continue
+            values = next(readings)
+            if isinstance(values, Exception):
+                outcomes.append(Failed(candidate, "signal", values))
+                continue
+            try:
+                outcomes.append(self._decided(candidate, one, values))
+            except Exception as error:  # noqa: BLE001 - one bad post harms one post
+                outcomes.append(Failed(candidate, "signal", error))
+        return outcomes
+
+    def _encoded(self, texts: list[str]) -> Sequence[Encoded | Exception]:
+        try:
+            return self._detector.encode(texts)
+        except Exception:  # noqa: BLE001 - one of them is to blame: they are encoded one by one
+            return [self._encoded_alone(text) for text in texts]
+
+    def _encoded_alone(self, text: str) -> Encoded | Exception:
+        try:
+            return self._detector.encode([text])[0]
+        except Exception as error:  # noqa: BLE001 - one bad post harms one post
+            return error
+
+    def _keep_scores(self, candidates: Sequence[Candidate]) -> None:
+        if self._cache is None:
+            return
+        fresh = {
+            candidate.digest: CachedScore(candidate.logit, candidate.tokens, candidate.truncated)
+            for candidate in candidates
+            if candidate.cache != "hit" and candidate.logit is not None and candidate.error is None
+        }
+        self._cache.put_many(self._detector.digest, list(fresh.items()))
+
+    def _facts(self, candidate: Candidate) -> Facts | None:
+        """What the signals may know of it; None where it can't be decided."""
+        logit = candidate.logit
+        if candidate.error is not None or logit is None:
+            return None
+        if not math.isfinite(logit):
+            candidate.error = ValueError(f"the detector gave {logit}, which is no score")
+            return None
+        post, source = candidate.received
+        at = source.timestamp if post.created_at is None else milliseconds(post.created_at)
+        covered = self._calibration.covers(tokens=candidate.tokens, lang=post.lang)
+        return Facts(post, at, candidate.text, candidate.digest, logit, covered=covered)
+
+    def _decided(self, candidate: Candidate, facts: Facts, values: Values) -> Decided:
+        calibration = self._calibration
+        log_odds = calibration.slope * facts.logit + calibration.intercept if facts.covered else None
+        confident = log_odds is not None and log_odds > self._threshold
+        judgement = self._judge.decide(log_odds, values, confident=confident)
+        if not self._emit_all and judgement.action not in _ACTING:
+            return Decided(candidate, judgement.action, None)
+        return Decided(candidate, judgement.action, self._flag(candidate, values, judgement))
+
+    def _flag(self, candidate: Candidate, values: Values, judgement: Judgement) -> Flag:
+        post, source = candidate.received
+        said = reading(
+            self._detector,
+            lang=post.lang,
+            logit=candidate.logit if candidate.logit is not None else math.nan,
+            encoded_tokens=candidate.tokens,
+            truncated=candidate.truncated,
+        )
+        signals = tuple(
+            SignalReading(name, None if value is None else round(value, DIGITS), added)
+            for name, value, added in zip(self._signals.names, values, judgement.contributions, strict=True)
+        )
+        grounds = Grounds(said, signals, judgement, self._calibration, self._settings, post.lang)
+        return Flag(
+            id=_flag_id(post.id, source, self._detector.digest, self._stamp.digest),
+            post_id=post.id,
+            author_id=None if post.author is None else post.author.id,
+            source=source,
+            action=judgement.action,
+            score=judgement.score,
+            detector=said,
+            signals=signals,
+            reasons=reasons(grounds),
+            policy=self._stamp,
+            metadata=post.metadata,
+        )
+
+
+def _log_odds(threshold: float | None) -> float:
+    """A probability as log-odds; where there is none, what every post is above."""
+    if threshold is None or threshold <= 0:
+        return -math.inf
+    return math.log(threshold) - math.log1p(-threshold) if threshold < 1 else math.inf
+
+
+def encode_flag(flag: Flag) -> bytes:
+    """The flag as JSON; the same flag always gives the same bytes."""
+    return _ENCODER.encode(flag)
+
+
+def _flag_id(post_id: str, source: Source, detector_digest: str, policy_digest: str) -> str:
+    place = (post_id, source.topic, source.partition, source.offset, detector_digest, policy_digest)
+    return blake2b(_ENCODER.encode(place), digest_size=16).hexdigest()

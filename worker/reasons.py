@@ -1,0 +1,152 @@
+"""Why a post was decided as it was: plain sentences that claim no more than is known."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from worker.signals.duplicate_text import MOST as MOST_AUTHORS
+from worker.signals.posting_rate import MOST as MOST_POSTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from worker.detector.calibration import Calibration
+    from worker.judgement import Judgement
+    from worker.records import DetectorReading, SignalReading
+    from worker.settings import SignalSettings
+
+_DAY_S: Final = 86_400
+_HOUR_S: Final = 3_600
+# A post's language is whatever its producer wrote: only what looks like a language tag is repeated.
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
+
+
+class Grounds(NamedTuple):
+    """What the sentences are made of.
+
+    Attributes:
+        reading: the detector's reading.
+        signals: the signals' readings.
+        judgement: what the policy made of them.
+        calibration: the detector's.
+        settings: over which time signals look.
+        lang: the post's language, or None.
+    """
+
+    reading: DetectorReading
+    signals: Sequence[SignalReading]
+    judgement: Judgement
+    calibration: Calibration
+    settings: SignalSettings
+    lang: str | None
+
+
+def reasons(grounds: Grounds) -> tuple[str, ...]:
+    """The sentences: the detector, each signal that added or took away, what held the action, what is missing."""
+    sentences = [_detector(grounds)]
+    if grounds.reading.truncated:
+        sentences.append(f"The text is longer; the detector saw its first {grounds.reading.tokens} tokens.")
+    for signal in grounds.signals:
+        tell = _TOLD.get(signal.name)
+        if signal.value is not None and signal.contribution and tell is not None:
+            sentences.append(tell(signal.value, grounds.settings))
+    if grounds.judgement.held is not None:
+        done = {"pass": "nothing is done", "abstain": "no judgement is made"}
+        action = grounds.judgement.action
+        sentences.append(
+            f"The score alone would mean {grounds.judgement.held}; without enough support beside it, "
+            f"{done.get(action, f'it stays at {action}')}."
+        )
+    if missing := [signal.name for signal in grounds.signals if signal.value is None]:
+        sentences.append(f"Not known: {', '.join(missing)}.")
+    return tuple(sentences)
+
+
+def _detector(grounds: Grounds) -> str:
+    reading = grounds.reading
+    if not reading.calibrated:
+        return f"No judgement by the detector: {_out_of_range(grounds)}."
+    sentence = f"The detector gives {reading.probability:.2f} for this text"
+    if reading.threshold is None or reading.false_positive_bound is None:
+        return f"{sentence}; how many human texts score as high was not measured."
+    return (
+        f"{sentence}; at most {100 * reading.false_positive_bound:.1f} % of human texts it was measured on "
+        f"score above {reading.threshold:.2f}."
+    )
+
+
+def _out_of_range(grounds: Grounds) -> str:
+    calibration, tokens = grounds.calibration, grounds.reading.tokens
+    if not calibration.fitted:
+        return "it was never calibrated"
+    if tokens < calibration.min_tokens:
+        return f"the text has {_count(tokens, 'token')}; it was calibrated from {calibration.min_tokens}"
+    if calibration.max_tokens is not None and tokens > calibration.max_tokens:
+        return f"the text has {_count(tokens, 'token')}; it was calibrated up to {calibration.max_tokens}"
+    known = ", ".join(calibration.languages) or "no language"
+    lang = grounds.lang
+    named = f"is {lang}" if lang is not None and _LANGUAGE.fullmatch(lang) else "is another"
+    return f"the post's language {named}; it was calibrated for {known}"
+
+
+def _account_age(days: float, _: SignalSettings) -> str:
+    age = "less than a day" if days < 1 else _count(int(days), "day")
+    return f"The account was {age} old when it posted."
+
+
+def _follower_ratio(ratio: float, _: SignalSettings) -> str:
+    return f"The account has about {ratio:.2g} followers for each account that it follows."
+
+
+def _posting_rate(posts: float, settings: SignalSettings) -> str:
+    more = " or more" if posts >= MOST_POSTS else ""
+    return f"The account posted {posts:.0f}{more} times within {_span(settings.rate_window_s)}, this post included."
+
+
+def _duplicate_text(others: float, settings: SignalSettings) -> str:
+    return f"{_others(others)} posted the same text within {_span(settings.duplicate_window_s)}."
+
+
+def _near_duplicate(others: float, settings: SignalSettings) -> str:
+    return f"{_others(others)} posted nearly the same text within {_span(settings.duplicate_window_s)}."
+
+
+def _link_share(share: float, _: SignalSettings) -> str:
+    return f"Links make up {100 * share:.0f} % of the text."
+
+
+def _author_record(mean: float, settings: SignalSettings) -> str:
+    towards = "a machine" if mean > 0 else "a person"
+    return (
+        f"What the detector said of this author's earlier posts within {_span(settings.record_window_s)} leans "
+        f"towards {towards} (tempered mean log-odds {mean:.2f})."
+    )
+
+
+_TOLD: Final[dict[str, Callable[[float, SignalSettings], str]]] = {
+    "account_age": _account_age,
+    "follower_ratio": _follower_ratio,
+    "posting_rate": _posting_rate,
+    "duplicate_text": _duplicate_text,
+    "near_duplicate": _near_duplicate,
+    "link_share": _link_share,
+    "author_record": _author_record,
+}
+
+
+def _others(count: float) -> str:
+    more = " or more" if count >= MOST_AUTHORS else ""
+    return f"{count:.0f}{more} other account{'' if count == 1 else 's'}"
+
+
+def _span(seconds: int) -> str:
+    if seconds >= 2 * _DAY_S and not seconds % _DAY_S:
+        return _count(seconds // _DAY_S, "day")
+    if not seconds % _HOUR_S:
+        return _count(seconds // _HOUR_S, "hour")
+    return _count(seconds, "second")
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"

@@ -1,0 +1,122 @@
+"""What the detector said of this author's earlier posts.
+
+One post says little, many say more, but not as much as if they were independent: they share a topic, a
+style, a bias of the detector. Adding the log-odds of n posts with the intraclass correlation r between them
+weighs their sum by 1 / (1 + (n - 1) r) (Kish 1965); that is the mean shrunken towards zero by 1/r - 1
+imagined posts, times 1/r. The value is that mean; its weight stands in the policy. `docs/signals.md` tells
+how both were chosen.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any, Final
+
+from worker.signals.facts import name_of
+from worker.signals.protocol import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.detector.calibration import Calibration
+    from worker.signals.facts import Facts
+
+SHRINKAGE: Final = 10
+FEWEST: Final = 3
+# No single post may decide: its calibrated log-odds are cut off here.
+CLIP: Final = 4.0
+_ROW: Final = struct.Struct(">d8s4sd?")
+
+# A sorted set an author: event time; post, start of the text's digest, logit. The logit is kept as the
+# detector gave it, so that a new calibration holds for old posts too.
+_OBSERVE: Final = """
+local ttl, kept = ARGV[3], tonumber(ARGV[4])
+for i, key in ipairs(KEYS) do
+  local at, member, covered = struct.unpack('>dc20b', ARGV[1], (i - 1) * 29 + 1)
+  if covered == 1 then
+    redis.call('ZADD', key, at, member)
+    redis.call('ZREMRANGEBYRANK', key, 0, -kept - 1)
+    redis.call('PEXPIRE', key, ttl)
+  end
+end
+"""
+# A post that the detector is not calibrated for leaves nothing behind, but what came before it is read.
+_READ: Final = """
+local window, most, replies = tonumber(ARGV[2]), tonumber(ARGV[5]), {}
+local slope, intercept, clip = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+for i, key in ipairs(KEYS) do
+  local at, member, covered = struct.unpack('>dc20b', ARGV[1], (i - 1) * 29 + 1)
+  if covered == 0 then redis.call('ZADD', key, at, member) end
+  local rank = redis.call('ZRANK', key, member)
+  local reply = false
+  if rank then
+    local count, sum = 0, 0
+    local posts, texts = {[string.sub(member, 1, 8)] = true}, {}
+    local first = math.max(redis.call('ZCOUNT', key, '-inf', at - window), rank - most)
+    if first < rank then
+      local earlier = redis.call('ZRANGE', key, first, rank - 1)
+      for e = #earlier, 1, -1 do
+        local post, text = string.sub(earlier[e], 1, 8), string.sub(earlier[e], 9, 12)
+        if not posts[post] and not texts[text] then
+          posts[post], texts[text] = true, true
+          local evidence = slope * struct.unpack('>d', earlier[e], 13) + intercept
+          count, sum = count + 1, sum + math.max(-clip, math.min(clip, evidence))
+        end
+      end
+    end
+    reply = string.format('%d %.17g', count, sum)
+  end
+  if covered == 0 then redis.call('ZREM', key, member) end
+  replies[i] = reply
+end
+return replies
+"""
+
+
+class AuthorRecord:
+    """Shrunken mean of the calibrated log-odds of the author's earlier posts in the window.
+
+    Of the latest posts at most; the same text counts once, and so does a post that was edited. Posts that
+    the detector is not calibrated for are not counted. None with fewer than `FEWEST` posts.
+
+    Args:
+        window_s: length of the window in seconds.
+        most: most posts that are looked at.
+        detector_digest: logits of different detectors are kept apart.
+        calibration: makes log-odds of logits.
+    """
+
+    def __init__(self, window_s: int, most: int, detector_digest: str, calibration: Calibration) -> None:
+        self._detector = detector_digest[:16]
+        self.observe = _OBSERVE
+        self.read = _READ
+        self.constants = (
+            f"{window_s * 1000}",
+            f"{window_s * 2000}",
+            f"{2 * most}",
+            f"{most}",
+            f"{calibration.slope!r}",
+            f"{calibration.intercept!r}",
+            f"{CLIP!r}",
+        )
+
+    def rows(self, batch: Sequence[Facts]) -> list[Row | None]:
+        """The author's key, and what was said of which post."""
+        return [
+            Row(
+                (f"{self._detector}:{name_of(facts.post.author.id).hex()}",),
+                _ROW.pack(
+                    facts.at, name_of(facts.post.id), bytes.fromhex(facts.digest[:8]), facts.logit, facts.covered
+                ),
+            )
+            if facts.post.author is not None
+            else None
+            for facts in batch
+        ]
+
+    def value(self, reply: Any) -> float | None:
+        """The value, between -`CLIP` and `CLIP`; positive: machine."""
+        if reply is None:
+            return None
+        count, total = reply.split()
+        return float(total) / (int(count) + SHRINKAGE) if int(count) >= FEWEST else None

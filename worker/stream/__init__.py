@@ -1,0 +1,1 @@
+"""Posts out of Kafka, flags back into it, exactly once."""

@@ -1,0 +1,109 @@
+"""Options that the Kafka clients of a worker are made with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+
+from worker.errors import SettingsError
+from worker.stream.strict_client import StrictClient
+
+if TYPE_CHECKING:
+    from worker.settings import KafkaSettings
+
+_CONSUMER: Final[dict[str, Any]] = KafkaConsumer.DEFAULT_CONFIG
+_PRODUCER: Final[dict[str, Any]] = KafkaProducer.DEFAULT_CONFIG
+_COMMON: Final = _CONSUMER.keys() & _PRODUCER.keys() & KafkaAdminClient.DEFAULT_CONFIG.keys()
+_KNOWN: Final[dict[str, Any]] = {**_PRODUCER, **_CONSUMER}
+
+# What the guarantees rest on, or what has a setting of its own.
+_OURS: Final = frozenset(
+    {
+        "acks", "bootstrap_servers", "client_id", "enable_auto_commit", "enable_idempotence", "group_id",
+        "group_instance_id", "isolation_level", "kafka_client", "max_poll_interval_ms", "request_timeout_ms",
+        "session_timeout_ms", "transaction_timeout_ms", "transactional_id",
+    }
+)  # fmt: skip
+_TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
+
+
+def client_options(settings: KafkaSettings) -> dict[str, Any]:
+    """What any client needs to connect: for an admin client, or a reader outside the group.
+
+    Raises:
+        SettingsError: no broker is named, or `kafka.client` names an unknown or reserved option.
+    """
+    return _options(settings, _COMMON)
+
+
+def consumer_options(settings: KafkaSettings) -> dict[str, Any]:
+    """What the consumer of the posts topic is made with.
+
+    `read_committed` does two things: posts of aborted transactions are passed over, and committed offsets
+    are only read once no transaction over them is open (KIP-447), without which a partition that moves
+    while its old owner commits would be decided twice.
+    """
+    return _options(settings, _CONSUMER.keys()) | {
+        "enable_auto_commit": False,
+        "isolation_level": "read_committed",
+        "auto_offset_reset": settings.auto_offset_reset,
+        "group_id": settings.group_id,
+        "session_timeout_ms": settings.session_timeout_ms,
+        "max_poll_interval_ms": settings.max_poll_interval_ms,
+        "request_timeout_ms": settings.request_timeout_ms,
+        "metrics_enabled": False,
+    }
+
+
+def producer_options(settings: KafkaSettings, transactional_id: str) -> dict[str, Any]:
+    """What a transactional producer is made with."""
+    return _options(settings, _PRODUCER.keys()) | {
+        "acks": "all",
+        "enable_idempotence": True,
+        "kafka_client": StrictClient,
+        "transactional_id": transactional_id,
+        "transaction_timeout_ms": settings.transaction_timeout_ms,
+        "request_timeout_ms": settings.request_timeout_ms,
+        "max_block_ms": settings.request_timeout_ms * 2,
+        "metrics_enabled": False,
+    }
+
+
+def _options(settings: KafkaSettings, wanted: Any) -> dict[str, Any]:
+    servers = [server.strip() for server in settings.bootstrap_servers.split(",") if server.strip()]
+    if not servers:
+        raise SettingsError(
+            "settings: no broker named; set FLAGSTAFF_KAFKA__BOOTSTRAP_SERVERS to host:port, or --embedded"
+        )
+    options: dict[str, Any] = {"bootstrap_servers": servers, "client_id": "flagstaff"}
+    # A broker that comes back is found again within seconds, not after the client's default of 30.
+    options["reconnect_backoff_max_ms"] = 1_000
+    for name, value in settings.client.items():
+        if name in _OURS or name not in _KNOWN:
+            why = "is set by the worker itself" if name in _OURS else "is no option of the Kafka client"
+            raise SettingsError(
+                f"settings: kafka.client.{name} (FLAGSTAFF_KAFKA__CLIENT__{name.upper()}) {why}"
+            )
+        if name in wanted:
+            options[name] = _coerced(name, value)
+    return options
+
+
+def _coerced(name: str, value: Any) -> Any:
+    """Environment variables are text; the client wants the type of its own default."""
+    default = _KNOWN[name]
+    if not isinstance(value, str):
+        return value
+    if isinstance(default, bool):
+        if value.lower() in _TRUE | _FALSE:
+            return value.lower() in _TRUE
+        raise SettingsError(f"settings: kafka.client.{name} must be true or false, not {value!r}")
+    if isinstance(default, int):
+        try:
+            return int(value)
+        except ValueError:
+            raise SettingsError(
+                f"settings: kafka.client.{name} must be a whole number, not {value!r}"
+            ) from None
+    return value

@@ -1,0 +1,130 @@
+"""One worker process: puts the parts together, runs them, and takes them apart again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from kafka.errors import KafkaError
+
+from worker.detector.isolation import IsolatedScorer
+from worker.detector.loading import load_detector
+from worker.detector.scoring import Scorer
+from worker.errors import BrokerError
+from worker.health import Health, HealthServer
+from worker.intake import PostReader
+from worker.moderator import Moderator
+from worker.policy import load_policy
+from worker.redis_link import RedisLink
+from worker.stream.breaker import DeadLetterBreaker
+from worker.stream.client import producer_options
+from worker.stream.notes import Notes
+from worker.stream.outbox import Outbox
+from worker.stream.pipeline import Pipeline
+from worker.stream.recovery import Recovery
+from worker.stream.runner import Runner
+from worker.stream.slot import Slot
+from worker.stream.source import Source
+from worker.stream.stages import Isolation, Stages
+
+if TYPE_CHECKING:
+    import threading
+
+    from worker.detector.protocol import Detector
+    from worker.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+_CLOSE_S: Final = 5.0
+# Python's default of 5 ms lets one busy thread hold up the stages, the consumer and the producer in turn.
+_SWITCH_INTERVAL_S: Final = 0.001
+
+
+def run_process(
+    settings: Settings,
+    *,
+    number: int,
+    stop: threading.Event,
+    detector: Detector | None = None,
+    isolation: Isolation | None = None,
+) -> None:
+    """Runs one worker until `stop` is set.
+
+    Args:
+        settings: all settings.
+        number: which of the command's processes this is; counts ports and static members up.
+        stop: ends the worker within its grace period.
+        detector: for callers that bring their own; None: the one that the settings name.
+        isolation: as above.
+
+    Raises:
+        FlagstaffError: whatever ends the worker other than `stop`.
+    """
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    policy = load_policy(Path(settings.policy.file) if settings.policy.file else None)
+    detector = detector if detector is not None else load_detector(settings.detector)
+    slot = Slot(Path(settings.data_dir))
+    name = slot.transactional_id(settings.kafka.transactional_id_prefix)
+    link = RedisLink(settings.redis) if settings.redis.url else None
+    health = Health()
+    with HealthServer(health, settings.http, number=number):
+        log.info(
+            "starting",
+            worker=name,
+            detector=detector.name,
+            detector_digest=detector.digest,
+            policy=policy.name,
+        )
+        notes = Notes(slot, name, link=link, key=f"{settings.redis.prefix}:noted:{settings.kafka.group_id}")
+        try:
+            source = Source(settings.kafka, settings.topics.posts, process_number=number)
+        except KafkaError as error:
+            raise BrokerError(
+                f"no answer from Kafka at {settings.kafka.bootstrap_servers}: {error!r}; see `flagstaff check`"
+            ) from error
+        outbox = Outbox(
+            producer_options(settings.kafka, name),
+            patience_s=(settings.kafka.transaction_timeout_ms + settings.kafka.request_timeout_ms) / 1000,
+        )
+        stages = Stages(
+            settings,
+            reader=PostReader(
+                settings.fields,
+                max_text_chars=settings.stream.max_text_chars,
+                max_bytes=settings.stream.max_post_bytes,
+            ),
+            moderator=Moderator(
+                detector,
+                policy,
+                emit=settings.emit,
+                link=link,
+                signal_settings=settings.signals,
+                redis_settings=settings.redis,
+            ),
+            scorer=Scorer(detector, settings.detector.token_budget),
+            isolation=isolation if isolation is not None else IsolatedScorer(settings.detector),
+            notes=notes,
+            tenures=source.tenures,
+            worker=name,
+        )
+        pipeline = Pipeline(stages, settings.detector)
+        try:
+            Runner(
+                settings,
+                source=source,
+                pipeline=pipeline,
+                outbox=outbox,
+                recovery=Recovery(max_fenced=settings.stream.max_fenced, transactional_id=name),
+                breaker=DeadLetterBreaker(settings.breaker),
+                health=health,
+                stop=stop,
+            ).run()
+        finally:
+            health.ready(False, "stopping")
+            pipeline.close(_CLOSE_S)
+            outbox.close(_CLOSE_S)
+            source.close(_CLOSE_S)
+            notes.close()
+            slot.release()

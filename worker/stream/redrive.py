@@ -1,0 +1,159 @@
+"""Sends chosen dead letters back to the posts topic, once each.
+
+For every letter sent back, a marker goes to the dead-letter topic in the same transaction: a record without
+a value whose header `flagstaff-redriven` names the letter. A redrive reads the whole topic first and passes
+over what a marker names, so one that was killed half-way goes on where it stopped. Two at once share a
+transactional id: the later one fences the earlier one before it reads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from worker.errors import BrokerError
+from worker.stream.client import client_options, producer_options
+from worker.stream.dead_letters import ATTEMPTS, ERROR, OURS, STAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from worker.settings import Settings
+
+REDRIVEN: Final = "flagstaff-redriven"
+_BATCH: Final = 500
+_POLL_MS: Final = 500
+_QUIET_POLLS: Final = 60
+
+
+class Choice(NamedTuple):
+    """Which dead letters are meant: all conditions hold; None: any."""
+
+    stage: str | None = None
+    error_contains: str | None = None
+    max_attempts: int | None = None
+
+    def takes(self, record: Any) -> bool:
+        """Whether a dead letter is meant."""
+        headers = {name: value.decode(errors="replace") for name, value in record.headers}
+        if self.stage is not None and headers.get(STAGE) != self.stage:
+            return False
+        if self.error_contains is not None and self.error_contains not in headers.get(ERROR, ""):
+            return False
+        return self.max_attempts is None or int(headers.get(ATTEMPTS, "1")) <= self.max_attempts
+
+
+class Redriven(NamedTuple):
+    """How many letters there were, and what became of them."""
+
+    letters: int
+    sent: int
+    sent_before: int
+    not_chosen: int
+
+
+def redrive(
+    settings: Settings, choice: Choice, *, limit: int | None, progress: Callable[[int], None]
+) -> Redriven:
+    """Sends chosen dead letters back.
+
+    Args:
+        settings: all settings.
+        choice: which letters are meant.
+        limit: most letters to send; None: all.
+        progress: called with the number of letters sent after each transaction.
+
+    Raises:
+        KafkaError: a transaction did not go through; what went before is sent and marked. Run it again.
+        BrokerError: the dead-letter topic can't be read to its end.
+    """
+    topic = settings.topics.dead_letters
+    producer = KafkaProducer(
+        **producer_options(settings.kafka, f"{settings.kafka.transactional_id_prefix}-redrive")
+    )
+    try:
+        # Before reading: this ends whatever an earlier redrive left open.
+        producer.init_transactions()
+        done = {name for record in _records(settings, topic) if (name := _marked(record)) is not None}
+        sent = before = passed_over = 0
+        batch: list[Any] = []
+        for record in _records(settings, topic):
+            if _marked(record) is not None:
+                continue
+            if _name(record) in done:
+                before += 1
+            elif not choice.takes(record) or (limit is not None and sent + len(batch) >= limit):
+                passed_over += 1
+            else:
+                batch.append(record)
+            if len(batch) == _BATCH:
+                sent += _send(producer, settings, batch)
+                batch = []
+                progress(sent)
+        if batch:
+            sent += _send(producer, settings, batch)
+            progress(sent)
+    finally:
+        producer.close(timeout=5)
+    return Redriven(sent + before + passed_over, sent, before, passed_over)
+
+
+def _send(producer: Any, settings: Settings, letters: list[Any]) -> int:
+    producer.begin_transaction()
+    for letter in letters:
+        # How often it failed stays with the record, so that its next dead letter counts on.
+        headers = [(name, value) for name, value in letter.headers if name not in OURS or name == ATTEMPTS]
+        producer.send(settings.topics.posts, value=letter.value, key=letter.key, headers=headers)
+        producer.send(
+            settings.topics.dead_letters,
+            value=None,
+            key=letter.key if letter.key is not None else _name(letter).encode(),
+            headers=[(REDRIVEN, _name(letter).encode())],
+            partition=letter.partition,
+        )
+    producer.commit_transaction()
+    return len(letters)
+
+
+def _name(record: Any) -> str:
+    return f"{record.topic}/{record.partition}/{record.offset}"
+
+
+def _marked(record: Any) -> str | None:
+    for name, value in record.headers:
+        if name == REDRIVEN:
+            return str(value.decode(errors="replace"))
+    return None
+
+
+def _records(settings: Settings, topic: str) -> Iterator[Any]:
+    """Every committed record that the topic held when the call began."""
+    consumer = KafkaConsumer(
+        **client_options(settings.kafka),
+        group_id=None,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    )
+    try:
+        numbers = consumer.partitions_for_topic(topic)
+        if not numbers:
+            raise BrokerError(f"the topic {topic!r} (topics.dead_letters) does not exist")
+        partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
+        consumer.assign(partitions)
+        ends: dict[TopicPartition, int] = consumer.end_offsets(partitions)
+        consumer.seek_to_beginning(*partitions)
+        quiet = 0
+        # The position moves over markers of transactions too, which are never returned as records.
+        while any(consumer.position(partition) < ends[partition] for partition in partitions):
+            polled = consumer.poll(timeout_ms=_POLL_MS)
+            quiet = 0 if polled else quiet + 1
+            if quiet > _QUIET_POLLS:
+                raise BrokerError(
+                    f"the topic {topic!r} can't be read to its end: is a transaction left open in it?"
+                )
+            for partition, records in polled.items():
+                yield from (record for record in records if record.offset < ends[partition])
+    finally:
+        consumer.close()

@@ -1,0 +1,170 @@
+"""What the pipeline's stages do with a batch of items: read and prepare, score, decide."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Protocol
+
+from worker.intake import InvalidPostError
+from worker.metrics import ISOLATED, TOMBSTONES
+from worker.moderator import Decided, Failed, Received, encode_flag
+from worker.records import Source
+from worker.stream.dead_letters import dead_letter
+from worker.stream.item import Item
+from worker.stream.notes import Place
+from worker.stream.outbox import Outgoing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.detector.scoring import Scorer
+    from worker.intake import PostReader
+    from worker.moderator import Candidate, Moderator
+    from worker.records import Flag
+    from worker.settings import Settings
+    from worker.stream.notes import Notes
+    from worker.stream.source import Delivery
+    from worker.stream.tenure import Tenures
+
+_TRACE: Final = "traceparent"
+
+
+class Isolation(Protocol):
+    """Scores texts away from this process; see `worker.detector.isolation`."""
+
+    def score(self, texts: Sequence[str]) -> list[tuple[float, int, bool] | Exception]:
+        """Logit, tokens and truncation of each text, or what went wrong with it."""
+        ...
+
+
+class Stages:
+    """The three stages. Each is called from its own thread, batch after batch."""
+
+    def __init__(  # noqa: PLR0913 - the shell's one place where all parts meet
+        self,
+        settings: Settings,
+        *,
+        reader: PostReader,
+        moderator: Moderator,
+        scorer: Scorer,
+        isolation: Isolation,
+        notes: Notes,
+        tenures: Tenures,
+        worker: str,
+    ) -> None:
+        self._settings = settings
+        self._reader = reader
+        self._moderator = moderator
+        self._scorer = scorer
+        self._isolation = isolation
+        self._notes = notes
+        self._tenures = tenures
+        self._worker = worker.encode()
+        self._suspects: set[Place] = set()
+        self._seen_changes = -1
+
+    def prepare(self, deliveries: Sequence[Delivery]) -> list[Item]:
+        """Reads the posts, looks their scores up, and tokenises those that have none."""
+        self._refresh_suspects()
+        items = [Item(*delivery) for delivery in deliveries]
+        received: list[Item] = []
+        suspects: list[Item] = []
+        for item in items:
+            value = item.record.value
+            if value is None:
+                continue
+            try:
+                post = self._reader.read(value)
+            except InvalidPostError as error:
+                item.failure = ("decode", error.reason, str(error))
+                continue
+            record = item.record
+            source = Source(record.topic, record.partition, record.offset, record.timestamp)
+            item.candidate = self._moderator.receive(Received(post, source))
+            if self._suspects and _place(item) in self._suspects:
+                item.isolate = True
+                suspects.append(item)
+            else:
+                received.append(item)
+        TOMBSTONES.inc(sum(item.record.value is None for item in items))
+        self._moderator.look_up([item.candidate for item in items if item.candidate is not None])
+        unscored = [item for item in received if item.candidate is not None and item.candidate.logit is None]
+        if unscored:
+            self._notes.write("encode", [_place(item) for item in unscored])
+            self._moderator.encode([item.candidate for item in unscored if item.candidate is not None])
+            self._notes.strike("encode")
+        return items
+
+    def score(self, items: Sequence[Item]) -> None:
+        """Runs the model over what has no score yet; posts under suspicion in a child process."""
+        owned = self._tenures.snapshot()
+        fresh: list[Candidate] = []
+        places: list[Place] = []
+        alone: list[Candidate] = []
+        for item in items:
+            candidate = item.candidate
+            if candidate is None or candidate.logit is not None or owned.get(item.partition) != item.tenure:
+                continue
+            if item.isolate:
+                alone.append(candidate)
+            else:
+                fresh.append(candidate)
+                places.append(_place(item))
+        if fresh:
+            self._notes.write("score", places)
+            self._moderator.score(fresh, self._scorer)
+            self._notes.strike("score")
+        if alone:
+            self._score_alone(alone)
+
+    def decide(self, items: Sequence[Item]) -> None:
+        """Signals, policy, and what is to be published."""
+        owned = self._tenures.snapshot()
+        live = [
+            item for item in items if item.candidate is not None and owned.get(item.partition) == item.tenure
+        ]
+        outcomes = self._moderator.decide([item.candidate for item in live if item.candidate is not None])
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").encode()
+        for item, outcome in zip(live, outcomes, strict=True):
+            if isinstance(outcome, Failed):
+                item.failure = (outcome.stage, type(outcome.error).__name__, str(outcome.error))
+            elif isinstance(outcome, Decided):
+                item.action = outcome.action
+                if outcome.flag is not None:
+                    self._address(item, outcome.flag, now)
+        for item in items:
+            if item.failure is not None:
+                stage, _, error = item.failure
+                item.outgoing = dead_letter(
+                    self._settings.topics.dead_letters, item.record, stage=stage, error=error
+                )
+
+    def _address(self, item: Item, flag: Flag, now: bytes) -> None:
+        value = encode_flag(flag)
+        most = self._settings.stream.max_post_bytes
+        if len(value) > most:
+            item.failure = ("publish", "flag-too-large", f"the flag has {len(value)} bytes, more than {most}")
+            return
+        cache = item.candidate.cache if item.candidate is not None else "miss"
+        headers = [("decided-at", now), ("worker", self._worker), ("cache", cache.encode())]
+        headers += [(name, content) for name, content in item.record.headers if name == _TRACE]
+        item.outgoing = Outgoing(self._settings.topics.flags, value, item.record.key, headers)
+
+    def _score_alone(self, candidates: Sequence[Candidate]) -> None:
+        ISOLATED.inc(len(candidates))
+        readings = self._isolation.score([candidate.text for candidate in candidates])
+        for candidate, reading in zip(candidates, readings, strict=True):
+            if isinstance(reading, Exception):
+                candidate.error, candidate.stage = reading, "detect"
+            else:
+                candidate.logit, candidate.tokens, candidate.truncated = reading
+
+    def _refresh_suspects(self) -> None:
+        changes = self._tenures.changes
+        if changes != self._seen_changes:
+            self._seen_changes = changes
+            self._suspects = self._notes.left_behind()
+
+
+def _place(item: Item) -> Place:
+    return Place(item.record.topic, item.record.partition, item.record.offset)

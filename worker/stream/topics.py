@@ -1,0 +1,45 @@
+"""Creates the topics that a worker needs, where they do not exist yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from kafka import KafkaAdminClient
+from kafka.errors import TopicAlreadyExistsError
+
+from worker.stream.client import client_options
+
+if TYPE_CHECKING:
+    from worker.settings import Settings
+
+# A dead letter is its record and four headers: its topic has to take what the posts topic takes, and more.
+_DEAD_LETTER_BYTES: Final = 2 * 2**20
+
+
+def create_topics(settings: Settings, *, partitions: int, replication: int) -> list[str]:
+    """Creates posts, flags, dead letters and decisions; returns the names of those that were missing.
+
+    Raises:
+        KafkaError: no broker answers, or it refuses.
+    """
+    topics = settings.topics
+    plain: dict[str, Any] = {"num_partitions": partitions, "replication_factor": replication}
+    wanted = {
+        topics.posts: plain,
+        topics.flags: plain,
+        topics.dead_letters: plain | {"configs": {"max.message.bytes": str(_DEAD_LETTER_BYTES)}},
+        topics.decisions: plain,
+    }
+    admin = KafkaAdminClient(**client_options(settings.kafka))
+    try:
+        return [name for name, options in wanted.items() if _created(admin, name, options)]
+    finally:
+        admin.close()
+
+
+def _created(admin: Any, name: str, options: dict[str, Any]) -> bool:
+    try:
+        admin.create_topics({name: options}, wait_for_metadata=True)
+    except TopicAlreadyExistsError:
+        return False
+    return True

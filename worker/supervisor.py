@@ -1,0 +1,115 @@
+"""Several whole workers in one command, each started again with a growing delay when it dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from worker.errors import BreakerTrippedError, SettingsError
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Mapping, Sequence
+
+log = structlog.get_logger(__name__)
+
+_FIRST_DELAY_S: Final = 0.5
+_LONGEST_DELAY_S: Final = 30.0
+# A process that lived this long is not failing at its start: its next delay begins small again.
+_STEADY_S: Final = 60.0
+_LOOK_EVERY_S: Final = 0.1
+# These are not mended by starting again: they end the whole command.
+_FINAL_CODES: Final = frozenset({SettingsError.exit_code, BreakerTrippedError.exit_code})
+
+
+class _Worker:
+    """One process's place: what runs in it now, and when it may be started again."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.process: subprocess.Popen[bytes] | None = None
+        self.started = 0.0
+        self.failures = 0
+        self.due = 0.0
+
+    def died(self, now: float) -> float:
+        self.failures = 1 if now - self.started > _STEADY_S else self.failures + 1
+        delay = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** (self.failures - 1))
+        self.process, self.due = None, now + delay
+        return delay
+
+
+class Supervisor:
+    """Starts `processes` times the same command with `--process N`, and watches over them.
+
+    The processes hold the read end of a pipe as their standard input and stop once it closes, so they end
+    with the supervisor, whatever ends it.
+    """
+
+    def __init__(
+        self, command: Sequence[str], *, processes: int, grace_s: float, environ: Mapping[str, str]
+    ) -> None:
+        self._command = list(command)
+        self._workers = [_Worker(number) for number in range(processes)]
+        self._grace_s = grace_s
+        self._environ = dict(environ)
+        threads = max(1, (os.cpu_count() or 1) // processes)
+        # Each process would otherwise start as many compute threads as there are cores.
+        self._environ.setdefault("OMP_NUM_THREADS", str(threads))
+
+    def run(self, stop: threading.Event) -> int:
+        """Runs until `stop` is set, or until a worker ends in a way that a restart does not mend.
+
+        Returns:
+            The exit code of the command.
+        """
+        code = 0
+        while not stop.is_set() and not code:
+            now = time.monotonic()
+            for worker in self._workers:
+                if worker.process is None:
+                    if now >= worker.due:
+                        self._start(worker, now)
+                    continue
+                ended = worker.process.poll()
+                if ended in _FINAL_CODES:
+                    code = ended
+                elif ended is not None:
+                    delay = worker.died(now)
+                    log.warning("worker_died", process=worker.number, code=ended, restart_in_s=delay)
+            stop.wait(_LOOK_EVERY_S)
+        return max(code, self._end())
+
+    def _start(self, worker: _Worker, now: float) -> None:
+        worker.process = subprocess.Popen(  # noqa: S603 - the project's own command, no shell
+            [sys.executable, "-m", "worker.commands", *self._command, "--process", str(worker.number)],
+            stdin=subprocess.PIPE,
+            env=self._environ,
+        )
+        worker.started = now
+        log.info("worker_started", process=worker.number, pid=worker.process.pid)
+
+    def _end(self) -> int:
+        running = [worker.process for worker in self._workers if worker.process is not None]
+        for process in running:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + self._grace_s
+        code = 0
+        for process in running:
+            try:
+                code = max(code, process.wait(max(0.0, deadline - time.monotonic())))
+            except subprocess.TimeoutExpired:
+                log.warning("worker_killed", pid=process.pid, grace_s=self._grace_s)
+                process.kill()
+                process.wait()
+                code = max(code, 1)
+            if process.stdin is not None:
+                process.stdin.close()
+        return code
