@@ -1,4 +1,4 @@
-"""Leaves a service alone for a while after it has failed several times in a row (Nygard, "Release It!", 2007)."""
+"""A circuit breaker (Nygard, "Release It!", 2007): leaves a service alone for a while after it has failed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Circuit:
         return self._next_trial is not None
 
     def allows(self) -> bool:
-        """Whether a call may be made now. True makes the call that follows the one trial, where it is open."""
+        """Whether a call may be made now. Where it is open, True is given once a pause: for the trial."""
         if self._next_trial is None:
             return True
         with self._lock:

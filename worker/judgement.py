@@ -58,7 +58,8 @@ class Judge:
         self._corroboration = policy.detector.corroboration
         self._thresholds = policy.thresholds
         rules: list[SignalRule | None] = [getattr(policy.signals, name) for name in signals]
-        self._scales = [None if rule is None else _Scale(rule) for rule in rules]
+        self._scales = [(place, _Scale(rule)) for place, rule in enumerate(rules) if rule is not None]
+        self._nothing_added = [0.0] * len(rules)
 
     def decide(
         self, log_odds: float | None, values: Sequence[float | None], *, confident: bool = True
@@ -75,16 +76,16 @@ class Judge:
         """
         total = 0.0
         supported = 0
-        contributions = []
-        for scale, value in zip(self._scales, values, strict=True):
-            if scale is None or value is None:
-                contributions.append(0.0)
+        contributions = self._nothing_added.copy()
+        for place, scale in self._scales:
+            value = values[place]
+            if value is None:
                 continue
-            added = scale.contribution(value)
-            contributions.append(added)
-            total += added
-            if added >= self._corroboration and scale.rank > supported:
-                supported = scale.rank
+            if added := scale.contribution(value):
+                contributions[place] = added
+                total += added
+                if added >= self._corroboration and scale.rank > supported:
+                    supported = scale.rank
         if log_odds is not None:
             total += max(-self._most, min(self._most, self._weight * log_odds))
             if confident and self._alone > supported:
@@ -111,14 +112,16 @@ class _Scale:
         self._weight = rule.weight
         self._logarithmic = rule.transform == "log1p"
         self._neutral = math.log1p(rule.neutral) if self._logarithmic else rule.neutral
-        self._least = rule.least
-        self._most = rule.most
+        # Rounded as they will stand in the flag; adding zero turns a negative zero into zero.
+        self._least = round(rule.least, DIGITS) + 0.0
+        self._most = round(rule.most, DIGITS)
         self.rank = _RANK[rule.supports]
 
     def contribution(self, value: float) -> float:
         """Log-odds that the value adds, rounded as it will stand in the flag."""
         # A value below zero has no logarithm here: it counts as zero, whose sense is the nearest.
-        transformed = math.log1p(max(value, 0.0)) if self._logarithmic else value
+        transformed = value if not self._logarithmic else math.log1p(value) if value > 0 else 0.0
         added = self._weight * (transformed - self._neutral)
-        # Adding zero turns a negative zero into zero.
-        return round(max(self._least, min(self._most, added)), DIGITS) + 0.0
+        if added <= self._least:
+            return self._least
+        return self._most if added >= self._most else round(added, DIGITS) + 0.0

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
 from worker.cache import CachedScore, ScoreCache
+from worker.candidate import Candidate, Decided, Failed, Received
 from worker.detector.reading import reading
 from worker.judgement import ACTING, DIGITS, Judge
 from worker.metrics import CACHE
@@ -25,78 +26,21 @@ from worker.text import canonical, text_digest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from worker.candidate import CacheResult, Outcome
     from worker.detector.protocol import Detector, Encoded
     from worker.detector.scoring import Scorer
     from worker.judgement import Judgement
     from worker.policy import Policy
-    from worker.records import Action, Post, Source
+    from worker.records import Action, Source
     from worker.redis_link import RedisLink
     from worker.settings import RedisSettings, SignalSettings
     from worker.signals.readings import Values
 
-Stage = Literal["detect", "signal"]
-CacheResult = Literal["hit", "miss", "unavailable"]
+__all__ = ["Candidate", "Decided", "Failed", "Moderator", "Received", "encode_flag"]
 
 _ENCODER: Final = msgspec.json.Encoder()
 _ACTING: Final[frozenset[Action]] = frozenset(ACTING)
 _CACHE_RESULTS: Final[tuple[CacheResult, ...]] = ("hit", "miss", "unavailable")
-
-
-class Received(NamedTuple):
-    """A post, and where it was read."""
-
-    post: Post
-    source: Source
-
-
-class Candidate:
-    """A post on its way to a decision.
-
-    Attributes:
-        received: the post, and where it was read.
-        text: the canonical text.
-        digest: the canonical text's digest.
-        encoded: what the model will read; None while or where there is no need.
-        logit: the detector's log-odds before calibration; None while not known.
-        tokens: how many tokens the model saw or will see.
-        truncated: whether the text went on beyond them.
-        cache: what the look-up of its score gave.
-        error: what went wrong with this post, or None.
-        stage: where it went wrong.
-    """
-
-    __slots__ = ("cache", "digest", "encoded", "error", "logit", "received", "stage", "text", "tokens", "truncated")
-
-    def __init__(self, received: Received, text: str, digest: str) -> None:
-        self.received = received
-        self.text = text
-        self.digest = digest
-        self.encoded: Encoded | None = None
-        self.logit: float | None = None
-        self.tokens = 0
-        self.truncated = False
-        self.cache: CacheResult = "unavailable"
-        self.error: Exception | None = None
-        self.stage: Stage = "detect"
-
-
-class Decided(NamedTuple):
-    """A decision; `flag` is None where it is not published."""
-
-    candidate: Candidate
-    action: Action
-    flag: Flag | None
-
-
-class Failed(NamedTuple):
-    """A post that could not be decided."""
-
-    candidate: Candidate
-    stage: Stage
-    error: Exception
-
-
-Outcome = Decided | Failed
 
 
 class Moderator:
@@ -130,12 +74,12 @@ class Moderator:
         self._calibration = detector.calibration
         self._threshold = _log_odds(detector.calibration.threshold)
         self._stamp = PolicyStamp(policy.name, policy.digest)
-        self._judge = Judge(policy, signal_settings.enabled)
         self._emit_all = emit == "all"
         self._settings = signal_settings
         prefix = redis_settings.prefix
         self._cache = ScoreCache(link, prefix, redis_settings.score_ttl_s) if link is not None else None
         self._signals = SignalSet(signal_settings, detector, link=link, prefix=f"{prefix}:{namespace}")
+        self._judge = Judge(policy, self._signals.names)
 
     def prepare(self, received: Sequence[Received]) -> list[Candidate]:
         """Candidates, in order: with the score from the cache, or made ready for the model."""
@@ -190,7 +134,7 @@ class Moderator:
                 candidate.truncated = one.truncated
 
     def score(self, candidates: Sequence[Candidate], scorer: Scorer) -> None:
-        """Runs the model over those that are ready for it; identical texts once. Each failure is its post's."""
+        """Runs the model over those that are ready for it; identical texts once. A failure is its post's."""
         batch = {
             candidate.digest: candidate.encoded
             for candidate in candidates

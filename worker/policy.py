@@ -57,12 +57,16 @@ class SignalRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ln(1 + value) for values of 0 and more.
     """
 
-    weight: Annotated[Finite, _doc("Log-odds for each unit of t; negative: small values speak for a machine.")]
+    weight: Annotated[
+        Finite, _doc("Log-odds for each unit of t; negative: small values speak for a machine.")
+    ]
     transform: Annotated[Literal["linear", "log1p"], _doc("t.")] = "linear"
     neutral: Annotated[Finite, _doc("The value that says nothing.")] = 0.0
     least: Annotated[Least, _doc("Least contribution.")] = 0.0
     most: Annotated[Most, _doc("Most contribution.")] = 1.0
-    supports: Annotated[Acting, _doc("Most that it may bring about, beside the detector or without.")] = "limit"
+    supports: Annotated[Acting, _doc("Most that it may bring about, beside the detector or without.")] = (
+        "limit"
+    )
 
 
 class SignalRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

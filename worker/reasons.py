@@ -43,7 +43,7 @@ class Grounds(NamedTuple):
 
 
 def reasons(grounds: Grounds) -> tuple[str, ...]:
-    """The sentences: the detector, each signal that added or took away, what held the action, what is missing."""
+    """The sentences: the detector, signals that added or took away, what held the action, what is missing."""
     sentences = [_detector(grounds)]
     if grounds.reading.truncated:
         sentences.append(f"The text is longer; the detector saw its first {grounds.reading.tokens} tokens.")
@@ -101,7 +101,8 @@ def _follower_ratio(ratio: float, _: SignalSettings) -> str:
 
 def _posting_rate(posts: float, settings: SignalSettings) -> str:
     more = " or more" if posts >= MOST_POSTS else ""
-    return f"The account posted {posts:.0f}{more} times within {_span(settings.rate_window_s)}, this post included."
+    span = _span(settings.rate_window_s)
+    return f"The account posted {posts:.0f}{more} times within {span}, this post included."
 
 
 def _duplicate_text(others: float, settings: SignalSettings) -> str:
@@ -119,8 +120,8 @@ def _link_share(share: float, _: SignalSettings) -> str:
 def _author_record(mean: float, settings: SignalSettings) -> str:
     towards = "a machine" if mean > 0 else "a person"
     return (
-        f"What the detector said of this author's earlier posts within {_span(settings.record_window_s)} leans "
-        f"towards {towards} (tempered mean log-odds {mean:.2f})."
+        f"What the detector said of this author's earlier posts within {_span(settings.record_window_s)} "
+        f"leans towards {towards} (tempered mean log-odds {mean:.2f})."
     )
 
 

@@ -1,6 +1,6 @@
 """The one way to Redis: short waits, at most two tries, and nothing raised when it is away.
 
-Whoever calls gets None where Redis is slow, full, loading, read-only, gone or left alone, and goes on without.
+Where Redis is slow, full, loading, read-only, gone or left alone, the caller gets None and goes on without.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 import time
 from threading import Lock
 from typing import TYPE_CHECKING, Final, TypeVar
-from urllib.parse import urlsplit
 
 import structlog
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, BusyLoadingError, ConnectionError as RedisConnectionError
+from redis.exceptions import AuthenticationError, BusyLoadingError
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
@@ -111,19 +111,21 @@ def _client(settings: RedisSettings) -> Redis:
         )
         # Connects to nothing; finds a bad option in the URL now and not at the first post.
         client.connection_pool.make_connection()
-    except (ValueError, TypeError) as error:
-        password = _password(settings.url)
-        text = str(error).replace(password, "***") if password else str(error)
-        raise SettingsError(f"{_WHERE}: {text}") from None
+    except ValueError:
+        # The parser's own message may quote a part of a password that holds a slash.
+        raise SettingsError(
+            f"{_WHERE}: no valid URL; write redis://, rediss:// or unix://, and in a password %2F for /, "
+            "%3F for ?, %23 for #, %40 for @"
+        ) from None
+    except TypeError as error:
+        name = str(error).partition("'")[2].rstrip("'")
+        query = settings.url.partition("?")[2]
+        named = f"{name!r}" if "@" not in query else "one"
+        raise SettingsError(f"{_WHERE}: unknown option after the question mark: {named}") from None
     return client
 
 
-def _password(url: str) -> str | None:
-    try:
-        return urlsplit(url).password
-    except ValueError:
-        return None
-
-
 def _is_lost_connection(error: BaseException) -> bool:
-    return isinstance(error, RedisConnectionError) and not isinstance(error, AuthenticationError | BusyLoadingError)
+    return isinstance(error, RedisConnectionError) and not isinstance(
+        error, AuthenticationError | BusyLoadingError
+    )

@@ -13,7 +13,27 @@ if TYPE_CHECKING:
 
 SHARED_TWEETS = Path(__file__).parents[3] / "shared" / "data" / "tweets.valid.jsonl.gz"
 
-_WORDS = ["the", "bus", "was", "late", "again", "and", "nobody", "on", "it", "seemed", "to", "mind", "very", "much", "about", "that", "except", "for", "me"]
+_WORDS = [
+    "the",
+    "bus",
+    "was",
+    "late",
+    "again",
+    "and",
+    "nobody",
+    "on",
+    "it",
+    "seemed",
+    "to",
+    "mind",
+    "very",
+    "much",
+    "about",
+    "that",
+    "except",
+    "for",
+    "me",
+]
 _BROKEN: tuple[bytes, ...] = (
     b"{not json",
     b'\xff\xfe"neither UTF-8"',

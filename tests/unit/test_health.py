@@ -153,7 +153,6 @@ def test_a_port_beyond_the_last_is_one_clear_line(health: Health) -> None:
         HealthServer(health, HttpSettings(port=65_535), number=5)
 
 
-
 def test_a_host_that_is_not_here_is_one_clear_line(health: Health) -> None:
     with pytest.raises(SettingsError, match=r"192\.0\.2\.1"):
         HealthServer(health, HttpSettings(host="192.0.2.1"))

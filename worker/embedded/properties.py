@@ -68,6 +68,9 @@ def broker_properties(
         "share.coordinator.state.topic.num.partitions": "3",
         # One consumer on a laptop should not wait three seconds for others to join it.
         "group.initial.rebalance.delay.ms": "0",
+        # After a kill, a broker is let in again only when its last session has run out: 9 s by default.
+        "broker.session.timeout.ms": "4000",
+        "broker.heartbeat.interval.ms": "1000",
         # 128 MiB by default, taken at the start; a laptop's compacted topics are small.
         "log.cleaner.dedupe.buffer.size": str(16 << 20),
         **security,

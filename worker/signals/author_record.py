@@ -90,7 +90,7 @@ class AuthorRecord:
         self._detector = detector_digest[:16]
         self.observe = _OBSERVE
         self.read = _READ
-        self.constants = (
+        self.constants: tuple[str, ...] = (
             f"{window_s * 1000}",
             f"{window_s * 2000}",
             f"{2 * most}",
@@ -106,7 +106,11 @@ class AuthorRecord:
             Row(
                 (f"{self._detector}:{name_of(facts.post.author.id).hex()}",),
                 _ROW.pack(
-                    facts.at, name_of(facts.post.id), bytes.fromhex(facts.digest[:8]), facts.logit, facts.covered
+                    facts.at,
+                    name_of(facts.post.id),
+                    bytes.fromhex(facts.digest[:8]),
+                    facts.logit,
+                    facts.covered,
                 ),
             )
             if facts.post.author is not None

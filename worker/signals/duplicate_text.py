@@ -68,7 +68,7 @@ class DuplicateText:
     def __init__(self, window_s: int) -> None:
         self.observe = _OBSERVE
         self.read = _READ
-        self.constants = (f"{window_s * 1000}", f"{window_s * 2000}", f"{_KEPT}", f"{MOST}")
+        self.constants: tuple[str, ...] = (f"{window_s * 1000}", f"{window_s * 2000}", f"{_KEPT}", f"{MOST}")
 
     def rows(self, batch: Sequence[Facts]) -> list[Row | None]:
         """The text's key, and who posted it when."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
@@ -40,6 +41,7 @@ def milliseconds(time: datetime) -> int:
     return round((time - _EPOCH).total_seconds() * 1000)
 
 
+@lru_cache(maxsize=16_384)
 def name_of(identifier: str) -> bytes:
     """Eight bytes that stand for an id in Redis: ids may be long, and are nobody's business there."""
     return blake2b(identifier.encode(), digest_size=8).digest()

@@ -85,7 +85,7 @@ return replies
 class NearDuplicate:
     """Other authors of nearly the same text in the window that ends with this post.
 
-    The same text to the letter is not counted: that is `duplicate_text`, and one thing should not weigh twice.
+    The same text to the letter is not counted: that is `duplicate_text`, and nothing should weigh twice.
     Needs an author, and at least `simhash.SHORTEST` letters.
 
     Args:
@@ -95,7 +95,13 @@ class NearDuplicate:
     def __init__(self, window_s: int) -> None:
         self.observe = _OBSERVE
         self.read = _READ
-        self.constants = (f"{window_s * 1000}", f"{window_s * 2000}", f"{2 * MOST}", f"{MOST}", f"{FARTHEST}")
+        self.constants: tuple[str, ...] = (
+            f"{window_s * 1000}",
+            f"{window_s * 2000}",
+            f"{2 * MOST}",
+            f"{MOST}",
+            f"{FARTHEST}",
+        )
 
     def rows(self, batch: Sequence[Facts]) -> list[Row | None]:
         """The keys of the fingerprint's bands, and who posted it when."""
@@ -106,7 +112,11 @@ class NearDuplicate:
                 rows.append(None)
                 continue
             packed = _ROW.pack(
-                facts.at, name_of(facts.post.id), name_of(author.id), bytes.fromhex(facts.digest[:8]), fingerprint
+                facts.at,
+                name_of(facts.post.id),
+                name_of(author.id),
+                bytes.fromhex(facts.digest[:8]),
+                fingerprint,
             )
             rows.append(Row(_bands(fingerprint), packed))
         return rows

@@ -50,7 +50,7 @@ class PostingRate:
     def __init__(self, window_s: int) -> None:
         self.observe = _OBSERVE
         self.read = _READ
-        self.constants = (f"{window_s * 1000}", f"{window_s * 2000}", f"{_KEPT}")
+        self.constants: tuple[str, ...] = (f"{window_s * 1000}", f"{window_s * 2000}", f"{_KEPT}")
 
     def rows(self, batch: Sequence[Facts]) -> list[Row | None]:
         """The author's key, and when which post came."""

@@ -37,13 +37,13 @@ class Row(NamedTuple):
 class StateSignal(Protocol):
     """A signal that remembers other posts in Redis.
 
-    Both scripts are Lua, run by EVAL. They get KEYS: the keys of all rows, in order; ARGV[1]: their arguments,
-    joined; then `constants`. `observe` notes the posts and returns nothing; `read` comes after it in the same
-    round trip, returns one reply a post, and changes nothing that a later reading could see.
+    Both scripts are Lua, run by EVAL. They get KEYS: the keys of all rows, in order; ARGV[1]: their
+    arguments, joined; then `constants`. `observe` notes the posts and returns nothing; `read` comes after it
+    in the same round trip, returns one reply a post, and changes nothing that a later reading could see.
 
     A post is noted under its own id, so one that is delivered again counts once. A reading looks only at
-    posts before its own in the order of (event time, digest of the post's id), so the order in which a batch's
-    posts stand does not matter, and a post that is delivered again reads what it read at first.
+    posts before its own in the order of (event time, digest of the post's id), so the order in which a
+    batch's posts stand does not matter, and a post that is delivered again reads what it read at first.
 
     Attributes:
         observe: the script that notes posts.

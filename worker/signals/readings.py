@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from worker.metrics import SIGNALS_MISSING
 from worker.signals.catalogue import check_names, post_signals, state_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from redis import Redis
 
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from worker.signals.facts import Facts
     from worker.signals.protocol import Row, StateSignal
 
-Values = list[float | None]
+T = TypeVar("T")
+Column = list[float | None]
+Values = Sequence[float | None]
 
 # Redis serves nobody else while a script runs: this keeps one to milliseconds.
 _POSTS_A_SCRIPT: Final = 500
@@ -27,7 +30,7 @@ _POSTS_A_SCRIPT: Final = 500
 class _Call(NamedTuple):
     """One script's arguments, and which posts of the batch they are about."""
 
-    index: int
+    place: int
     signal: StateSignal
     positions: list[int]
     arguments: list[Any]
@@ -54,12 +57,9 @@ class SignalSet:
         self._link = link
         self._prefix = prefix
         from_post, from_state = post_signals(), state_signals(settings, detector)
-        self._readers = [
-            (index, from_post[name].read) for index, name in enumerate(self.names) if name in from_post
-        ]
-        self._state = [
-            (index, from_state[name]) for index, name in enumerate(self.names) if name in from_state
-        ]
+        places = list(enumerate(self.names))
+        self._from_post = [(place, from_post[name]) for place, name in places if name in from_post]
+        self._from_state = [(place, from_state[name]) for place, name in places if name in from_state]
         self._missing = [SIGNALS_MISSING.labels(name) for name in self.names]
 
     def read(self, batch: Sequence[Facts]) -> list[Values | Exception]:
@@ -68,41 +68,38 @@ class SignalSet:
         Returns:
             For each post the values in the order of `names`, or what went wrong with this post.
         """
-        columns: dict[int, list[Any]] = {}
         failures: dict[int, Exception] = {}
-        if self._link is not None and self._state and batch:
-            columns, failures = self._read_state(self._link, batch)
-        blank: Values = [None] * len(self.names)
-        readings: list[Values | Exception] = []
-        for position, facts in enumerate(batch):
-            values = blank.copy()
-            try:
-                for index, read in self._readers:
-                    values[index] = read(facts)
-                for index, signal in self._state if columns else ():
-                    values[index] = signal.value(columns[index][position])
-            except Exception as error:  # noqa: BLE001 - one bad post harms one post
-                failures.setdefault(position, error)
-            readings.append(failures.get(position, values) if failures else values)
-        self._count_missing([values for values in readings if not isinstance(values, Exception)])
+        columns: list[Column] = [[None] * len(batch) for _ in self.names]
+        for place, signal in self._from_post:
+            columns[place] = _one_by_one(signal.read, batch, failures)
+        if self._link is not None and self._from_state and batch:
+            for place, column in self._read_state(self._link, batch, failures).items():
+                columns[place] = column
+        for counter, column in zip(self._missing, columns, strict=True):
+            if missing := column.count(None):
+                counter.inc(missing)
+        readings: list[Values | Exception] = (
+            list(zip(*columns, strict=True)) if columns else [()] * len(batch)
+        )
+        for position, error in failures.items():
+            readings[position] = error
         return readings
 
     def _read_state(
-        self, link: RedisLink, batch: Sequence[Facts]
-    ) -> tuple[dict[int, list[Any]], dict[int, Exception]]:
-        """The replies for each post by the signal's place, and the posts for which no question can be made."""
-        failures: dict[int, Exception] = {}
+        self, link: RedisLink, batch: Sequence[Facts], failures: dict[int, Exception]
+    ) -> dict[int, Column]:
+        """The columns of the signals that remember, by their place; none where Redis is away."""
         calls: list[_Call] = []
-        for index, signal in self._state:
+        for place, signal in self._from_state:
             rows = _rows(signal, batch, failures)
             asked = [(position, row) for position, row in enumerate(rows) if row is not None]
-            start = f"{self._prefix}:{self.names[index]}:"
+            start = f"{self._prefix}:{self.names[place]}:"
             for first in range(0, len(asked), _POSTS_A_SCRIPT):
                 part = asked[first : first + _POSTS_A_SCRIPT]
                 keys = [start + key for _, row in part for key in row.keys]
                 packed = b"".join([row.packed for _, row in part])
                 positions = [position for position, _ in part]
-                calls.append(_Call(index, signal, positions, [len(keys), *keys, packed, *signal.constants]))
+                calls.append(_Call(place, signal, positions, [len(keys), *keys, packed, *signal.constants]))
 
         def ask(redis: Redis) -> list[Any]:
             with redis.pipeline(transaction=False) as pipe:
@@ -113,19 +110,33 @@ class SignalSet:
                     pipe.eval(call.signal.read, *call.arguments)
                 return pipe.execute()
 
-        replies = link.call("signals", ask) if calls else []
-        if replies is None:
-            return {}, failures
-        columns: dict[int, list[Any]] = {index: [None] * len(batch) for index, _ in self._state}
-        for call, reply in zip(calls, replies[len(calls) :], strict=True):
-            for position, one in zip(call.positions, reply, strict=True):
-                columns[call.index][position] = one
-        return columns, failures
+        answers = link.call("signals", ask) if calls else []
+        if answers is None:
+            return {}
+        replies: dict[int, list[Any]] = {place: [None] * len(batch) for place, _ in self._from_state}
+        for call, answer in zip(calls, answers[len(calls) :], strict=True):
+            for position, reply in zip(call.positions, answer, strict=True):
+                replies[call.place][position] = reply
+        return {
+            place: _one_by_one(signal.value, replies[place], failures) for place, signal in self._from_state
+        }
 
-    def _count_missing(self, readings: Sequence[Values]) -> None:
-        for counter, column in zip(self._missing, zip(*readings, strict=True), strict=False):
-            if missing := column.count(None):
-                counter.inc(missing)
+
+def _one_by_one(
+    function: Callable[[T], float | None], arguments: Sequence[T], failures: dict[int, Exception]
+) -> Column:
+    """The function's value for each post; one bad post harms one post."""
+    try:
+        return [function(argument) for argument in arguments]
+    except Exception:  # noqa: BLE001 - which one is to blame is found out below
+        column: Column = []
+        for position, argument in enumerate(arguments):
+            try:
+                column.append(function(argument))
+            except Exception as error:  # noqa: BLE001 - it is kept for the post that it belongs to
+                failures.setdefault(position, error)
+                column.append(None)
+        return column
 
 
 def _rows(signal: StateSignal, batch: Sequence[Facts], failures: dict[int, Exception]) -> list[Row | None]:

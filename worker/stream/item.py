@@ -25,6 +25,7 @@ class Item:
         outgoing: what is published for it, or None.
         isolate: whether a process died while it had this post: it may be scored in a child process only.
         arrived: when it was ready to be scored, in seconds of the monotonic clock.
+        size: bytes of the record's value.
     """
 
     __slots__ = (
@@ -36,6 +37,7 @@ class Item:
         "outgoing",
         "partition",
         "record",
+        "size",
         "tenure",
     )
 
@@ -49,11 +51,7 @@ class Item:
         self.outgoing: Outgoing | None = None
         self.isolate = False
         self.arrived = 0.0
-
-    @property
-    def size(self) -> int:
-        """Bytes of the record's value."""
-        return len(self.record.value) if self.record.value is not None else 0
+        self.size = len(record.value) if record.value is not None else 0
 
     @property
     def tokens(self) -> int:

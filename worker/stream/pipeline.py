@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from worker.settings import DetectorSettings
     from worker.stream.item import Item
-    from worker.stream.source import Delivery
     from worker.stream.stages import Stages
 
 
@@ -28,7 +27,7 @@ class Pipeline:
     def __init__(self, stages: Stages, settings: DetectorSettings) -> None:
         self._stages = stages
         self._settings = settings
-        self._arrived: SimpleQueue[Sequence[Delivery] | None] = SimpleQueue()
+        self._arrived: SimpleQueue[list[Item] | None] = SimpleQueue()
         self._prepared: SimpleQueue[list[Item] | None] = SimpleQueue()
         self._scored: SimpleQueue[list[Item] | None] = SimpleQueue()
         self._decided: SimpleQueue[list[Item]] = SimpleQueue()
@@ -40,9 +39,9 @@ class Pipeline:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, deliveries: Sequence[Delivery]) -> None:
+    def submit(self, items: list[Item]) -> None:
         """Hands records in."""
-        self._arrived.put(deliveries)
+        self._arrived.put(items)
 
     def take(self, timeout_s: float) -> list[Item]:
         """The next decided items, in the order of their partitions; empty where none come in time.
@@ -71,9 +70,9 @@ class Pipeline:
             self._broken = error
 
     def _prepare(self) -> None:
-        while (deliveries := self._arrived.get()) is not None:
+        while (items := self._arrived.get()) is not None:
             with STAGE_SECONDS.labels(stage="prepare").time():
-                items = self._stages.prepare(deliveries)
+                self._stages.prepare(items)
             now = time.monotonic()
             for item in items:
                 item.arrived = now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -40,6 +41,9 @@ log = structlog.get_logger(__name__)
 _CLOSE_S: Final = 5.0
 # Python's default of 5 ms lets one busy thread hold up the stages, the consumer and the producer in turn.
 _SWITCH_INTERVAL_S: Final = 0.001
+# Posts in flight are many and hold no cycles: looking through them for some, every 700 new objects, costs a
+# tenth of the throughput.
+_GC_THRESHOLD: Final = (50_000, 20, 50)
 
 
 def run_process(
@@ -63,6 +67,7 @@ def run_process(
         FlagstaffError: whatever ends the worker other than `stop`.
     """
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    gc.set_threshold(*_GC_THRESHOLD)
     policy = load_policy(Path(settings.policy.file) if settings.policy.file else None)
     detector = detector if detector is not None else load_detector(settings.detector)
     slot = Slot(Path(settings.data_dir))

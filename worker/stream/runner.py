@@ -111,7 +111,7 @@ class Runner:
         working = self._budget.posts > 0
         try:
             self._source.pause(paused=room == 0)
-            deliveries = self._source.poll(
+            items = self._source.poll(
                 max_records=max(1, room), timeout_ms=_BUSY_POLL_MS if working else _IDLE_POLL_MS
             )
         except (AuthorizationError, SaslAuthenticationFailedError) as error:
@@ -125,9 +125,9 @@ class Runner:
             self._rewind_due = True
             self._stop.wait(_IDLE_POLL_MS / 1000)
             return
-        if deliveries:
-            self._budget.add(len(deliveries), sum(len(d.record.value or b"") for d in deliveries))
-            self._pipeline.submit(deliveries)
+        if items:
+            self._budget.add(len(items), sum(item.size for item in items))
+            self._pipeline.submit(items)
 
     def _account(self, items: Sequence[Item]) -> None:
         owned = self._source.tenures.snapshot()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from kafka import KafkaConsumer, TopicPartition
@@ -13,6 +13,7 @@ from kafka.errors import IllegalStateError, KafkaError, KafkaTimeoutError
 
 from worker.metrics import LAG, PAUSED, POSTS
 from worker.stream.client import consumer_options
+from worker.stream.item import Item
 from worker.stream.tenure import Tenures
 
 if TYPE_CHECKING:
@@ -27,14 +28,6 @@ _ASSIGNORS = {
     "range": RangePartitionAssignor,
     "roundrobin": RoundRobinPartitionAssignor,
 }
-
-
-class Delivery(NamedTuple):
-    """One record, and the tenure it was read under."""
-
-    record: Any
-    partition: TopicPartition
-    tenure: int
 
 
 class Source:
@@ -60,7 +53,7 @@ class Source:
         )
         self._consumer.subscribe([topic], listener=self.tenures)
 
-    def poll(self, *, max_records: int, timeout_ms: int) -> list[Delivery]:
+    def poll(self, *, max_records: int, timeout_ms: int) -> list[Item]:
         """The next records of all partitions that are not paused, in order within each partition.
 
         A partition that changed hands during the call is read again from its committed offset: there is no
@@ -75,7 +68,7 @@ class Source:
         if not polled:
             return []
         after = self.tenures.snapshot()
-        deliveries: list[Delivery] = []
+        items: list[Item] = []
         unsure: list[TopicPartition] = []
         for partition, records in polled.items():
             tenure = after.get(partition)
@@ -85,11 +78,11 @@ class Source:
             if before.get(partition) != tenure:
                 unsure.append(partition)
                 continue
-            deliveries += [Delivery(record, partition, tenure) for record in records]
-        POSTS.inc(len(deliveries))
+            items += [Item(record, partition, tenure) for record in records]
+        POSTS.inc(len(items))
         if unsure:
             self.rewind(unsure)
-        return deliveries
+        return items
 
     def _came_back_as_another(self) -> bool:
         """Whether the group gave this worker up and took it in again under another member id.

@@ -10,7 +10,6 @@ from worker.metrics import ISOLATED, TOMBSTONES
 from worker.moderator import Decided, Failed, Received, encode_flag
 from worker.records import Source
 from worker.stream.dead_letters import dead_letter
-from worker.stream.item import Item
 from worker.stream.notes import Place
 from worker.stream.outbox import Outgoing
 
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
     from worker.moderator import Candidate, Moderator
     from worker.records import Flag
     from worker.settings import Settings
+    from worker.stream.item import Item
     from worker.stream.notes import Notes
-    from worker.stream.source import Delivery
     from worker.stream.tenure import Tenures
 
 _TRACE: Final = "traceparent"
@@ -63,10 +62,9 @@ class Stages:
         self._suspects: set[Place] = set()
         self._seen_changes = -1
 
-    def prepare(self, deliveries: Sequence[Delivery]) -> list[Item]:
+    def prepare(self, items: Sequence[Item]) -> None:
         """Reads the posts, looks their scores up, and tokenises those that have none."""
         self._refresh_suspects()
-        items = [Item(*delivery) for delivery in deliveries]
         received: list[Item] = []
         suspects: list[Item] = []
         for item in items:
@@ -93,7 +91,6 @@ class Stages:
             self._notes.write("encode", [_place(item) for item in unscored])
             self._moderator.encode([item.candidate for item in unscored if item.candidate is not None])
             self._notes.strike("encode")
-        return items
 
     def score(self, items: Sequence[Item]) -> None:
         """Runs the model over what has no score yet; posts under suspicion in a child process."""

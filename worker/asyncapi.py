@@ -1,0 +1,85 @@
+"""The AsyncAPI 3.0 document: which topics there are, what is on them, who reads and who writes."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from worker.schemas import DEAD_LETTER_HEADERS, FLAG_HEADERS, components
+from worker.settings import TopicSettings
+
+# The version of the contract, not of the program: 1.x only ever adds what old readers may ignore.
+CONTRACT_VERSION: Final = "1.0.0"
+
+
+def asyncapi(topics: TopicSettings | None = None) -> dict[str, Any]:
+    """The document for topics of these names; by default of those that the settings have unless changed."""
+    topics = TopicSettings() if topics is None else topics
+    payloads, structs = components("#/components/schemas/{name}")
+    messages = {
+        "post": _message("A post", payloads["post"])
+        | _key("Any, or none; posts with one key are decided in order."),
+        "flag": _message("A decision on a post", payloads["flag"])
+        | _key("The key of the post's record.")
+        | {"headers": {"$ref": "#/components/schemas/FlagHeaders"}},
+        "deadLetter": {
+            "title": "A record that could not be decided",
+            "contentType": "application/octet-stream",
+            "payload": {"description": "The bytes of the source record's value, unchanged."},
+            "headers": {"$ref": "#/components/schemas/DeadLetterHeaders"},
+        }
+        | _key("The key of the source record."),
+        "decision": _message("What a member of staff decided about a flag", payloads["decision"]),
+    }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Flagstaff",
+            "version": CONTRACT_VERSION,
+            "description": "Posts in; flags, dead letters and the decisions of the staff out. "
+            "Values are JSON in UTF-8; readers ignore fields that they don't know.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "channels": {
+            "posts": _channel(
+                topics.posts, "post", "Posts as the platform publishes them. No value: deleted."
+            ),
+            "flags": _channel(topics.flags, "flag", "Read it with isolation level read_committed."),
+            "deadLetters": _channel(topics.dead_letters, "deadLetter", "Records that could not be decided."),
+            "decisions": _channel(topics.decisions, "decision", "What the staff decided about flags."),
+        },
+        "operations": {
+            "readPosts": _operation(
+                "receive", "posts", "Consume posts; offsets are committed with the flags."
+            ),
+            "publishFlags": _operation(
+                "send", "flags", "In the transaction that commits the posts' offsets."
+            ),
+            "publishDeadLetters": _operation("send", "deadLetters", "In the same transaction."),
+            "publishDecisions": _operation("send", "decisions", "From the console of the staff."),
+        },
+        "components": {
+            "messages": messages,
+            "schemas": {**structs, "FlagHeaders": FLAG_HEADERS, "DeadLetterHeaders": DEAD_LETTER_HEADERS},
+        },
+    }
+
+
+def _message(title: str, payload: dict[str, Any]) -> dict[str, Any]:
+    return {"title": title, "contentType": "application/json", "payload": payload}
+
+
+def _key(description: str) -> dict[str, Any]:
+    return {"bindings": {"kafka": {"key": {"description": description}, "bindingVersion": "0.5.0"}}}
+
+
+def _channel(address: str, message: str, description: str) -> dict[str, Any]:
+    return {
+        "address": address,
+        "description": description,
+        "messages": {message: {"$ref": f"#/components/messages/{message}"}},
+    }
+
+
+def _operation(action: str, channel: str, summary: str) -> dict[str, Any]:
+    return {"action": action, "channel": {"$ref": f"#/channels/{channel}"}, "summary": summary}

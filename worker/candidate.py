@@ -1,0 +1,80 @@
+"""A post on its way to a decision, and what becomes of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from worker.detector.protocol import Encoded
+    from worker.records import Action, Flag, Post, Source
+
+Stage = Literal["detect", "signal"]
+CacheResult = Literal["hit", "miss", "unavailable"]
+
+
+class Received(NamedTuple):
+    """A post, and where it was read."""
+
+    post: Post
+    source: Source
+
+
+class Candidate:
+    """A post on its way to a decision.
+
+    Attributes:
+        received: the post, and where it was read.
+        text: the canonical text.
+        digest: the canonical text's digest.
+        encoded: what the model will read; None while or where there is no need.
+        logit: the detector's log-odds before calibration; None while not known.
+        tokens: how many tokens the model saw or will see.
+        truncated: whether the text went on beyond them.
+        cache: what the look-up of its score gave.
+        error: what went wrong with this post, or None.
+        stage: where it went wrong.
+    """
+
+    __slots__ = (
+        "cache",
+        "digest",
+        "encoded",
+        "error",
+        "logit",
+        "received",
+        "stage",
+        "text",
+        "tokens",
+        "truncated",
+    )
+
+    def __init__(self, received: Received, text: str, digest: str) -> None:
+        self.received = received
+        self.text = text
+        self.digest = digest
+        self.encoded: Encoded | None = None
+        self.logit: float | None = None
+        self.tokens = 0
+        self.truncated = False
+        self.cache: CacheResult = "unavailable"
+        self.error: Exception | None = None
+        self.stage: Stage = "detect"
+
+
+class Decided(NamedTuple):
+    """A decision; `flag` is None where it is not published."""
+
+    candidate: Candidate
+    action: Action
+    flag: Flag | None
+
+
+class Failed(NamedTuple):
+    """A post that could not be decided."""
+
+    candidate: Candidate
+    stage: Stage
+    error: Exception
+
+
+Outcome = Decided | Failed

@@ -1,0 +1,104 @@
+"""Checks of the topics: there, led, with the rights that a worker needs, and wide enough."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import KafkaError, for_code
+
+from worker.checks.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from worker.settings import Settings
+
+_UNKNOWN: Final = 3
+_FORBIDDEN: Final = 29
+# The four headers of a dead letter, generously.
+_HEADERS_BYTES: Final = 4_096
+
+
+def check_topics(admin: Any, settings: Settings) -> Iterator[Finding]:
+    """Findings on each topic.
+
+    Raises:
+        KafkaError: Kafka does not answer.
+    """
+    topics = settings.topics
+    described = {
+        topic["name"]: topic
+        for topic in admin.describe_topics(
+            [topics.posts, topics.flags, topics.dead_letters, topics.decisions]
+        )
+    }
+    yield _posts(described[topics.posts], settings.processes)
+    yield _topic(described[topics.flags], "WRITE")
+    yield _dead_letters(admin, described[topics.dead_letters], settings)
+    decisions = _topic(described[topics.decisions], "WRITE")
+    # The worker itself never touches it.
+    yield decisions if decisions.status == "ok" else decisions._replace(status="warn")
+
+
+def _posts(topic: dict[str, Any], processes: int) -> Finding:
+    finding = _topic(topic, "READ")
+    partitions = len(topic["partitions"])
+    if finding.status == "ok" and partitions < processes:
+        idle = f"; fewer than the {processes} processes: the others have nothing to do"
+        return finding._replace(status="warn", detail=finding.detail + idle)
+    return finding
+
+
+def _dead_letters(admin: Any, topic: dict[str, Any], settings: Settings) -> Finding:
+    finding = _topic(topic, "WRITE")
+    if finding.status != "ok":
+        return finding
+    incoming = _most_bytes(admin, settings.topics.posts)
+    outgoing = _most_bytes(admin, settings.topics.dead_letters)
+    if incoming is None or outgoing is None or outgoing >= incoming + _HEADERS_BYTES:
+        return finding
+    narrow = (
+        f"; max.message.bytes is {outgoing}, too little for the largest post and the headers beside it: "
+        f"give it {incoming + _HEADERS_BYTES}"
+    )
+    return finding._replace(status="warn", detail=finding.detail + narrow)
+
+
+def _topic(topic: dict[str, Any], right: str) -> Finding:
+    what = f"topic {topic['name']}"
+    if objection := _objection(topic, right):
+        return Finding("fail", what, objection)
+    partitions = topic["partitions"]
+    copies = min(len(part["replica_nodes"]) for part in partitions)
+    detail = f"partitions: {len(partitions)}, copies: {copies}"
+    behind = sum(len(part["isr_nodes"]) < len(part["replica_nodes"]) for part in partitions)
+    if behind:
+        return Finding("warn", what, f"{detail}, partitions that lack copies in sync: {behind}")
+    return Finding("ok", what, detail)
+
+
+def _objection(topic: dict[str, Any], right: str) -> str:
+    """Why a worker can't use the topic; empty where it can."""
+    code, rights = topic["error_code"], topic["authorized_operations"]
+    if code == _FORBIDDEN:
+        return "no right to DESCRIBE it, or it does not exist"
+    if code == _UNKNOWN:
+        return "does not exist: create it"
+    if code:
+        return str(for_code(code).__name__)
+    # Old brokers and those without access rights tell none.
+    if rights is not None and right not in rights:
+        return f"no right to {right} it"
+    leaderless = [part["partition_index"] for part in topic["partitions"] if part["leader_id"] < 0]
+    return f"no leader for partitions {leaderless}" if leaderless else ""
+
+
+def _most_bytes(admin: Any, topic: str) -> int | None:
+    """`max.message.bytes`; None where it can't be asked for."""
+    try:
+        found = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
+    except KafkaError:
+        return None
+    value = found.get("topic", {}).get(topic, {}).get("max.message.bytes", {}).get("value")
+    return int(value) if value is not None else None

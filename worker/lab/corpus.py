@@ -1,0 +1,95 @@
+"""Labelled texts: read from JSON lines, canonical, each once."""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+from msgspec import Struct
+
+from worker.errors import FlagstaffError
+from worker.text import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+
+class CorpusError(FlagstaffError):
+    """The labelled texts can't be read, or are not enough to work with."""
+
+
+class Sample(Struct, frozen=True, kw_only=True):
+    """A text and who wrote it. Other fields of a line are ignored.
+
+    Attributes:
+        text: canonical.
+        label: `human` or `machine`.
+        source: where it comes from; what stands before a colon is its family.
+        generator: the model that wrote it, where that is known.
+        author: the account that posted it.
+        doc: the document that it, or what it was generated from, belongs to.
+    """
+
+    text: str
+    label: Literal["human", "machine"]
+    source: str
+    generator: str | None = None
+    author: str | None = None
+    doc: str | None = None
+
+    @property
+    def family(self) -> str:
+        """The source without what follows a colon: texts that were gathered alike."""
+        return self.source.partition(":")[0]
+
+    @property
+    def is_machine(self) -> bool:
+        """Whether a machine wrote it."""
+        return self.label == "machine"
+
+    @property
+    def group(self) -> str:
+        """What must not stand on two sides of a split: the author, else the document, else the text."""
+        return self.author or self.doc or self.text
+
+
+def read_samples(paths: Iterable[Path]) -> list[Sample]:
+    """The samples of JSON-lines files, gzipped where the name ends in `.gz`, without repetitions.
+
+    Of several texts with the same document, label and generator the first stays, since they differ in length
+    alone; of equal texts the first stays, and none where their labels differ.
+
+    Raises:
+        CorpusError: a file can't be read or a line is no sample; the message names both.
+    """
+    by_text: dict[str, Sample] = {}
+    disputed: set[str] = set()
+    documents: set[tuple[str, str, str | None]] = set()
+    for path in paths:
+        for sample in _lines(path):
+            if sample.doc is not None:
+                document = (sample.doc, sample.label, sample.generator)
+                if document in documents:
+                    continue
+                documents.add(document)
+            first = by_text.setdefault(sample.text, sample)
+            if first.label != sample.label:
+                disputed.add(sample.text)
+    return [sample for text, sample in by_text.items() if text and text not in disputed]
+
+
+def _lines(path: Path) -> Iterator[Sample]:
+    decoder = msgspec.json.Decoder(Sample)
+    number = 0
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    sample = decoder.decode(line)
+                    yield msgspec.structs.replace(sample, text=canonical(sample.text))
+    except msgspec.MsgspecError as error:
+        raise CorpusError(f"{path}:{number}: no labelled text: {error}") from None
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise CorpusError(f"can't read {path}: {error}") from None
