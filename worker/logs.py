@@ -89,13 +89,6 @@ def configure_logs(settings: LogSettings, *, stream: TextIO | None = None, **alw
     )
 
 
-def adopt_library(name: str) -> None:
-    """Take over a library's logger that has a handler of its own, once the library is imported."""
-    logger = logging.getLogger(name)
-    logger.handlers.clear()
-    logger.propagate = True
-
-
 def without_post_text(_: WrappedLogger, method: str, event: EventDict) -> EventDict:
     """A structlog processor: replaces what may be a post's text, at info and above."""
     return event if method == "debug" else _each(event, _without_text)

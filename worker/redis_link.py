@@ -54,6 +54,7 @@ class RedisLink:
         )
         self._failing: set[str] = set()
         self._lock = Lock()
+        self._unanswered = 0
         REDIS_BREAKER.set(0)
 
     def call(self, purpose: str, function: Callable[[Redis], T]) -> T | None:
@@ -64,6 +65,7 @@ class RedisLink:
             function: is given the client; may run twice, so it must do no harm when it does.
         """
         if not self._circuit.allows():
+            self._count()
             return None
         try:
             answer = self._retrying(function, self._client)
@@ -73,12 +75,18 @@ class RedisLink:
         self._succeeded(purpose)
         return answer
 
+    @property
+    def unanswered(self) -> int:
+        """How many calls came back with None because Redis could not be used."""
+        return self._unanswered
+
     def close(self) -> None:
         """Closes all connections."""
         self._client.close()
 
     def _failed(self, purpose: str, error: Exception) -> None:
         REDIS_FAILURES.labels(purpose).inc()
+        self._count()
         with self._lock:
             is_new = purpose not in self._failing
             self._failing.add(purpose)
@@ -88,6 +96,10 @@ class RedisLink:
         if self._circuit.failed():
             REDIS_BREAKER.set(1)
             _log.warning("redis is left alone", purpose=purpose, kind=type(error).__name__)
+
+    def _count(self) -> None:
+        with self._lock:
+            self._unanswered += 1
 
     def _succeeded(self, purpose: str) -> None:
         if self._circuit.succeeded():

@@ -40,7 +40,7 @@ class _Worker:
 
     def died(self, now: float) -> float:
         self.failures = 1 if now - self.started > _STEADY_S else self.failures + 1
-        delay = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** (self.failures - 1))
+        delay = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0 ** (self.failures - 1))
         self.process, self.due = None, now + delay
         return delay
 
@@ -53,9 +53,15 @@ class Supervisor:
     """
 
     def __init__(
-        self, command: Sequence[str], *, processes: int, grace_s: float, environ: Mapping[str, str]
+        self,
+        command: Sequence[str],
+        *,
+        processes: int,
+        grace_s: float,
+        environ: Mapping[str, str],
+        program: Sequence[str] = (sys.executable, "-m", "worker.commands"),
     ) -> None:
-        self._command = list(command)
+        self._command = [*program, *command]
         self._workers = [_Worker(number) for number in range(processes)]
         self._grace_s = grace_s
         self._environ = dict(environ)
@@ -88,7 +94,7 @@ class Supervisor:
 
     def _start(self, worker: _Worker, now: float) -> None:
         worker.process = subprocess.Popen(  # noqa: S603 - the project's own command, no shell
-            [sys.executable, "-m", "worker.commands", *self._command, "--process", str(worker.number)],
+            [*self._command, "--process", str(worker.number)],
             stdin=subprocess.PIPE,
             env=self._environ,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 from contextlib import contextmanager
@@ -71,6 +72,12 @@ def test_data_and_port_outlive_a_stop_also_in_an_awkward_folder(tmp_path: Path) 
         assert _values(before, "kept") == [b"post"]
     with pytest.raises(SettingsError, match="holds 1 brokers, not 3"):
         EmbeddedKafka(kafka.ca_file.parent.parent, brokers=3).start()
+
+
+@pytest.mark.skipif(shutil.which("java") is None, reason="needs a java on the PATH")
+def test_the_java_on_the_path_does_too(tmp_path: Path) -> None:
+    with EmbeddedKafka(tmp_path, java="system", keep=False) as kafka:
+        assert kafka.running() == [0]
 
 
 def test_three_brokers_survive_a_kill_and_a_stop(tmp_path: Path) -> None:
@@ -152,7 +159,7 @@ def _small_disk(folder: Path, mib: int) -> Iterator[None]:
 
 
 def test_a_disk_with_too_little_room_is_named_at_the_start(tmp_path: Path) -> None:
-    with _small_disk(tmp_path, 16), pytest.raises(EmbeddedError, match="the disk is full: .*MiB left"):
+    with _small_disk(tmp_path, 16), pytest.raises(EmbeddedError, match=r"the disk is full: .*MiB left"):
         EmbeddedKafka(tmp_path).start()
 
 

@@ -41,12 +41,18 @@ def _login(kafka: EmbeddedKafka, user: str, password: str | None = None) -> dict
     }
 
 
+def _send(kafka: EmbeddedKafka, user: str, topic: str) -> None:
+    producer = KafkaProducer(**_login(kafka, user))
+    try:
+        producer.send(topic, b"post").get(10)
+    finally:
+        producer.close()
+
+
 def test_a_super_user_goes_through_tls_and_password(secured: EmbeddedKafka) -> None:
     assert SECURITY.protocol == "SASL_SSL"
     create_topic(secured.internal_servers, "through")
-    producer = KafkaProducer(**_login(secured, "admin"))
-    producer.send("through", b"post").get(10)
-    producer.close()
+    _send(secured, "admin", "through")
     consumer = KafkaConsumer("through", auto_offset_reset="earliest", **_login(secured, "admin"))
     assert next(consumer).value == b"post"
     consumer.close()
@@ -54,16 +60,12 @@ def test_a_super_user_goes_through_tls_and_password(secured: EmbeddedKafka) -> N
 
 def test_a_right_is_needed_until_it_is_granted(secured: EmbeddedKafka) -> None:
     create_topic(secured.internal_servers, "guarded")
-    producer = KafkaProducer(**_login(secured, "worker"), max_block_ms=10_000)
     with pytest.raises(TopicAuthorizationFailedError):
-        producer.send("guarded", b"post").get(10)
+        _send(secured, "worker", "guarded")
     with administrator(secured.internal_servers) as admin:
         resource = ResourcePattern(ResourceType.TOPIC, "guarded")
-        admin.create_acls(
-            [ACL("User:worker", "*", ACLOperation.WRITE, ACLPermissionType.ALLOW, resource)],
-        )
-    producer.send("guarded", b"post").get(10)
-    producer.close()
+        admin.create_acls([ACL("User:worker", "*", ACLOperation.WRITE, ACLPermissionType.ALLOW, resource)])
+    _send(secured, "worker", "guarded")
 
 
 @pytest.mark.parametrize(

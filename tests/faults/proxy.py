@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 from tests.faults.fault import Fault, Injection
@@ -69,16 +70,14 @@ class KafkaProxy:
         for number in range(self._brokers):
             self._servers.append(
                 await asyncio.start_server(
-                    lambda reader, writer, number=number: self._accept(number, reader, writer),
+                    partial(self._accept, number),
                     _HOST,
                     0,
                     limit=_BUFFER_BYTES,
                 )
             )
 
-    async def _accept(
-        self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _accept(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._links.add(task)

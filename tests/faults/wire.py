@@ -52,7 +52,6 @@ class Request(NamedTuple):
     api: Api
     version: int
     correlation: int
-    client_id: str
 
 
 async def read_frame(reader: StreamReader) -> bytes:
@@ -71,9 +70,7 @@ def publishing(frame: bytes) -> Request | None:
     key = int.from_bytes(frame[4:6])
     if key not in _PUBLISHING:
         return None
-    length = int.from_bytes(frame[12:14], signed=True)
-    client_id = frame[14 : 14 + length].decode() if length > 0 else ""
-    return Request(Api(key), int.from_bytes(frame[6:8]), correlation(frame, at=8), client_id)
+    return Request(Api(key), int.from_bytes(frame[6:8]), correlation(frame, at=8))
 
 
 def correlation(frame: bytes, *, at: int = SIZE_BYTES) -> int:
@@ -92,7 +89,7 @@ def errors(request: Request, frame: bytes) -> list[str]:
 def _codes(value: object) -> Iterator[int]:
     if isinstance(value, dict):
         for name, part in value.items():
-            if name == "error_code":
+            if name.endswith("error_code"):
                 yield part
             else:
                 yield from _codes(part)

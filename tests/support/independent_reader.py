@@ -6,7 +6,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLevel, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 if TYPE_CHECKING:
@@ -57,15 +57,19 @@ def committed_records(servers: str, topic: str, *, patience_s: float = 30.0) -> 
 
 
 def committed_offsets(servers: str, group: str, topic: str) -> dict[int, int]:
-    """The group's committed offsets by partition, read once no transaction over them is open."""
-    admin = AdminClient({"bootstrap.servers": servers})
-    request = [ConsumerGroupTopicPartitions(group)]
-    answer = admin.list_consumer_group_offsets(request, require_stable=True)[group].result(30)
-    return {
-        place.partition: place.offset
-        for place in answer.topic_partitions
-        if place.topic == topic and place.offset >= 0
-    }
+    """The group's committed offsets by partition, read once no transaction over them is open.
+
+    Through a consumer that never joins: librdkafka's administrator crashes on an unstable offset.
+    """
+    consumer = Consumer(
+        {"bootstrap.servers": servers, "group.id": group, "isolation.level": "read_committed"}
+    )
+    try:
+        numbers = consumer.list_topics(topic, timeout=30).topics[topic].partitions
+        places = consumer.committed([TopicPartition(topic, number) for number in numbers], timeout=30)
+    finally:
+        consumer.close()
+    return {place.partition: place.offset for place in places if place.offset >= 0}
 
 
 def end_offsets(servers: str, topic: str) -> dict[int, int]:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import structlog
 
-from worker.logs import adopt_library, configure_logs
+from worker.logs import configure_logs
 from worker.records import Post
 from worker.settings import LogSettings
 
@@ -81,16 +81,6 @@ def test_libraries_speak_from_warning_on_through_the_same_renderer(stream: io.St
         "kafka.conn",
         "warning",
     )
-
-
-def test_a_library_with_its_own_handler_is_adopted(stream: io.StringIO) -> None:
-    library = logging.getLogger("a_library_with_a_handler")
-    library.addHandler(logging.StreamHandler(io.StringIO()))
-    library.propagate = False
-    configure_logs(LogSettings(), stream=stream)
-    adopt_library("a_library_with_a_handler")
-    library.warning("some weights are new")
-    assert [line["event"] for line in lines(stream)] == ["some weights are new"]
 
 
 def test_warnings_become_log_lines(stream: io.StringIO) -> None:

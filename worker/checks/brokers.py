@@ -152,7 +152,10 @@ class _Reasons(logging.Handler):
         telling = [why for why in self._seen if "disconnected" not in why and "timed out" not in why]
         if telling:
             return telling[-1]
-        hint = "the broker hangs up; does it ask for TLS or a password (kafka.client.security_protocol)?"
+        # A broker that refuses a password may hang up before its word is read.
+        hint = (
+            "the broker hangs up: wrong security_protocol, sasl_mechanism, user or password (kafka.client)?"
+        )
         return hint if self._seen else ""
 
     def __enter__(self) -> None:

@@ -9,6 +9,7 @@ Messages are JSON, each behind its length in four bytes; nothing that comes back
 
 from __future__ import annotations
 
+import os
 import selectors
 import signal
 import struct
@@ -23,7 +24,7 @@ from worker.settings import DetectorSettings
 from worker.text import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from worker.detector.protocol import Detector
 
@@ -153,6 +154,15 @@ def _answer(detector: Detector, text: str) -> _Answer:
     return _Answer(float(logit), encoded.tokens, encoded.truncated)
 
 
+def serve_parent(load: Callable[[DetectorSettings], Detector]) -> None:
+    """The whole child: loads the detector that the first message names and answers texts until the end."""
+    sink = os.fdopen(os.dup(1), "wb")
+    # What libraries print must not come between the answers.
+    os.dup2(2, 1)
+    with sink:
+        serve(load(read_settings(sys.stdin.buffer)), sys.stdin.buffer, sink)
+
+
 def read_settings(source: IO[bytes]) -> DetectorSettings:
     """The first message to a child: which detector it is to load."""
     raw = _read(source)
@@ -174,5 +184,4 @@ def _read(source: IO[bytes]) -> bytes | None:
 
 
 if __name__ == "__main__":
-    settings_read = read_settings(sys.stdin.buffer)
-    serve(load_detector(settings_read), sys.stdin.buffer, sys.stdout.buffer)
+    serve_parent(load_detector)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 import numpy as np
@@ -19,9 +19,14 @@ if TYPE_CHECKING:
 
     from worker.detector.calibration import Calibration
 
-CHARS_PER_TOKEN = 4
+_CHARS_PER_TOKEN: Final = 4
 # Raise it when the same weights would give other logits: `prepared`, the hash, the tokens.
-FEATURES_VERSION = 1
+_FEATURES_VERSION: Final = 1
+
+
+def tokens_in(chars: int) -> int:
+    """How many tokens so many characters are taken for."""
+    return -(-chars // _CHARS_PER_TOKEN)
 
 
 class LinearModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,7 +63,7 @@ class LinearDetector:
         self.name = name
         self.calibration = calibration
         self.digest = blake2b(
-            b"linear %d " % FEATURES_VERSION
+            b"linear %d " % _FEATURES_VERSION
             + msgspec.json.encode(model)
             + np.ascontiguousarray(weights, "<i2").tobytes(),
             digest_size=16,
@@ -71,7 +76,7 @@ class LinearDetector:
         """Canonical texts with links, names and case out of the way."""
         most = self._model.ngrams.max_chars
         return [
-            Encoded(prepared(text[:most]), -(-min(len(text), most) // CHARS_PER_TOKEN), len(text) > most)
+            Encoded(prepared(text[:most]), tokens_in(min(len(text), most)), len(text) > most)
             for text in texts
         ]
 

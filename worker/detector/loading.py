@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,8 @@ from worker.detector.constant import ConstantDetector
 from worker.errors import DetectorError, SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from worker.detector.protocol import Detector
     from worker.settings import DetectorSettings
 
@@ -37,58 +40,75 @@ def load_detector(settings: DetectorSettings) -> Detector:
         return ConstantDetector()
     if settings.model == "default":
         return _from_folder(settings, DEFAULT_FOLDER)
-    folder = Path(settings.model).expanduser()
-    if folder.is_dir():
+    folder = Path(settings.model)
+    try:
+        kind = "directory" if folder.is_dir() else "file" if folder.exists() else None
+    except OSError as error:
+        raise SettingsError(f"settings: detector.model {settings.model!r}: {error.strerror}") from None
+    if kind == "directory":
         return _from_folder(settings, folder)
-    if folder.exists():
+    if kind == "file":
         raise SettingsError(
             f"settings: detector.model {settings.model!r} is a file; name the directory that holds the model"
         )
     return _from_hub(settings)
 
 
-def _from_folder(settings: DetectorSettings, folder: Path) -> Detector:
+def _from_folder(settings: DetectorSettings, folder: Path, name: str | None = None) -> Detector:
     manifest = read_manifest(folder)
     if manifest is not None and manifest.kind == "linear":
         _check_plain(settings, "linear detector")
         return read_linear(folder, manifest)
     if not (folder / "config.json").is_file():
         raise DetectorError(
-            f"detector: {folder} holds none: neither a {MANIFEST} of kind linear (`flagstaff train` writes one) "
-            "nor the config.json of a transformers model"
+            f"detector: {folder} holds none: neither a {MANIFEST} of kind linear (`flagstaff train` writes "
+            "one) nor the config.json of a transformers model"
         )
-    # Imported here: torch and transformers are an extra, and take seconds to import.
-    from worker.detector.transformer import load_transformer  # noqa: PLC0415
-
-    return load_transformer(folder, manifest, device=settings.device, dtype=settings.dtype)
+    with _extra():
+        # Imported here: torch and transformers are an extra, and take seconds to import.
+        from worker.detector.pretrained import load_transformer  # noqa: PLC0415
+    return load_transformer(
+        folder, manifest, device=settings.device, dtype=settings.dtype, name=name or folder.resolve().name
+    )
 
 
 def _from_hub(settings: DetectorSettings) -> Detector:
     model, revision = settings.model, settings.revision
     if not _HUB_ID.fullmatch(model):
         raise SettingsError(
-            f"settings: detector.model {model!r}: there is no such directory; give one, `default`, or a hub id "
-            "`organisation/name`"
+            f"settings: detector.model {model!r}: there is no such directory; give one, `default`, or a hub "
+            "id `organisation/name`"
         )
     if revision is None:
         raise SettingsError(
             f"settings: detector.model {model!r}: there is no such directory, and as a hub id it needs "
-            "detector.revision (FLAGSTAFF_DETECTOR__REVISION), a commit, so that the model can't change unasked"
+            "detector.revision (FLAGSTAFF_DETECTOR__REVISION), a commit: then the model can't change unasked"
         )
     if not _COMMIT.fullmatch(revision):
         raise SettingsError(
             f"settings: detector.revision {revision!r} is no commit; give all 40 hexadecimal digits of one"
         )
-    # Imported here: as above.
-    from worker.detector.hub import download  # noqa: PLC0415
+    with _extra():
+        # Imported here: as above.
+        from worker.detector.hub import download  # noqa: PLC0415
+    return _from_folder(settings, download(model, revision), name=model)
 
-    return _from_folder(settings, download(model, revision))
+
+@contextmanager
+def _extra() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise DetectorError(
+            f"detector: a transformers model needs torch and transformers ({error}): "
+            "pip install 'flagstaff[transformers]'"
+        ) from None
 
 
 def _check_device(device: str) -> None:
     if not _DEVICE.fullmatch(device):
         raise SettingsError(
-            f"settings: detector.device {device!r} is unknown; it is auto, cpu, cuda or cuda:N, such as cuda:1"
+            f"settings: detector.device {device!r} is unknown; it is auto, cpu, cuda or cuda:N (cuda:1)"
         )
 
 
@@ -99,5 +119,5 @@ def _check_plain(settings: DetectorSettings, what: str) -> None:
         )
     if settings.dtype not in {"auto", "float32"}:
         raise SettingsError(
-            f"settings: detector.dtype {settings.dtype!r}: the {what} has one number format; set auto or float32"
+            f"settings: detector.dtype {settings.dtype!r}: the {what} has one format; set auto or float32"
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from typing import TYPE_CHECKING
 
 from worker.embedded.child import Child
@@ -29,8 +28,10 @@ JVM = (
     f"{LOG}.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
     f"{LOG}.showThreadName=false",
 )
-NOISE = re.compile(r"^(WARNING: |SLF4J: |\tat |\t\.\.\. |\s*$)")
+# Lines that do not tell why a broker ended.
+NOISE = re.compile(r"^(WARNING: |\tat |\t\.\.\. |\s*$)|^\S+ WARN ")
 FORMAT_S = 120.0
+PROPERTIES = "server.properties"
 
 
 class Broker:
@@ -66,41 +67,36 @@ class Broker:
         """Writes its properties; they hold at its next launch."""
         with plain_disk_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            path = self.folder / "server.properties"
+            path = self.folder / PROPERTIES
             path.touch(mode=0o600)  # it may name a key store's password
             path.write_text(render(properties), encoding="ascii")
 
-    def begin_format(self, cluster_id: str, arguments: Sequence[str]) -> subprocess.Popen[str] | None:
-        """Begins to make its data folder; None where it is there already."""
+    def begin_format(self, cluster_id: str, arguments: Sequence[str]) -> None:
+        """Begins to make its data folder, unless it is there already; `end_format` waits for it."""
         if (self.folder / DATA / "meta.properties").exists():
-            return None
-        tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", "server.properties", "-g"]
-        return subprocess.Popen(  # noqa: S603 - the command is built by this package
-            [*self._runtime, *JVM, *tool, *arguments],
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+            return
+        what = ("format", "-t", cluster_id, "-c", PROPERTIES, "-g", *arguments)
+        self._run("kafka.tools.StorageTool", *what, keep=False)
 
-    def end_format(self, tool: subprocess.Popen[str] | None) -> None:
+    def end_format(self) -> None:
         """Waits for what `begin_format` began.
 
         Raises:
             EmbeddedError: it failed.
         """
-        if tool is None:
-            return
-        said, _ = tool.communicate(timeout=FORMAT_S)
-        if tool.returncode != 0:
-            raise EmbeddedError(self._reason(said.splitlines(), tool.returncode))
+        if self._child is not None:
+            self._child.await_end(FORMAT_S)
+            if self._child.exit_code != 0:
+                raise EmbeddedError(self.failure())
 
     def launch(self) -> None:
         """Starts its process."""
-        command = [*self._runtime, *JVM, "kafka.Kafka", "server.properties"]
+        self._run("kafka.Kafka", PROPERTIES, keep=self._keep)
+
+    def _run(self, main_class: str, *arguments: str, keep: bool) -> None:
+        command = [*self._runtime, *JVM, main_class, *arguments]
         name = f"Kafka broker {self.node}"
-        self._child = Child(name, command, self.log, keep=self._keep, lock=self._lock, cwd=self.folder)
+        self._child = Child(name, command, self.log, keep=keep, lock=self._lock, cwd=self.folder)
 
     @property
     def child(self) -> Child:
@@ -115,16 +111,15 @@ class Broker:
 
     def failure(self) -> str:
         """Why it does not run, in one line."""
-        return self._reason(self.child.last_lines(), self.child.exit_code)
-
-    def _reason(self, lines: list[str], code: int | None) -> str:
+        lines = self.child.last_lines()
         text = "\n".join(lines)
         bind = re.search(r"failed to bind to \S*:(\d+): Address already in use", text)
         if bind:
             return f"embedded: port {bind[1]} on {HOST} is in use: choose another Kafka port, or leave it out"
         if "No space left on device" in text:
             return f"embedded: the disk is full: {self.folder} can't be written"
-        telling = [line for line in lines if not NOISE.match(line)]
+        telling = [line for line in lines if not NOISE.search(line)]
         causes = [line for line in telling if line.startswith("Caused by: ")]
-        last = (causes or telling or ["it wrote nothing"])[-1]
-        return f"embedded: Kafka broker {self.node} does not run (exit code {code}): {last}; see {self.log}"
+        last = (causes or telling or ["it wrote no error"])[-1]
+        ended = self.child.how_it_ended()
+        return f"embedded: Kafka broker {self.node} does not run ({ended}): {last}; see {self.log}"

@@ -75,6 +75,13 @@ class Child:
         code = self._guard.poll()
         return 128 - code if code is not None and code < 0 else code
 
+    def how_it_ended(self) -> str:
+        """`exit code 1`, `killed by SIGKILL`, or that it still runs."""
+        code = self.exit_code
+        if code is None:
+            return "still running"
+        return f"killed by {signal.Signals(code - 128).name}" if code > 128 else f"exit code {code}"  # noqa: PLR2004 - a shell's convention, kept by the guard
+
     def stop(self, grace_s: float) -> None:
         """Asks it to end, and kills it after `grace_s` seconds."""
         self.ask_to_stop()

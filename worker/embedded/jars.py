@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import importlib.util
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
 from worker.embedded.folder import plain_disk_errors
+from worker.embedded.packages import package_folder
 from worker.errors import EmbeddedError
 
 KAFKA_VERSION = "4.3.1"
@@ -77,8 +77,7 @@ def fetch(scratch: Path) -> list[Path]:
     Raises:
         EmbeddedError: `jgo` is missing, or the jars can't be fetched.
     """
-    if importlib.util.find_spec("jgo") is None:
-        raise EmbeddedError("embedded: the package jgo is missing: pip install 'flagstaff[embedded]'")
+    package_folder("jgo")
     import jgo  # noqa: PLC0415 - optional, and slow to import: only the first start needs it
 
     try:

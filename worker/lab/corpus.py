@@ -85,7 +85,8 @@ def _lines(path: Path) -> Iterator[Sample]:
     number = 0
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            for number, line in enumerate(file, 1):
+            for line in file:
+                number += 1
                 if line.strip():
                     sample = decoder.decode(line)
                     yield msgspec.structs.replace(sample, text=canonical(sample.text))

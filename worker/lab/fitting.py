@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from worker.lab.corpus import Sample
 
 _ITERATIONS: Final = 300
+# Ten times less takes twice the time and moves no AUROC by more than 0.003.
+_TOLERANCE: Final = 1e-4
 _LARGEST_WEIGHT: Final = np.iinfo(np.int16).max
 
 
@@ -74,7 +76,7 @@ def fit_logistic(
     Returns:
         The coefficients, shape (buckets,), and the intercept.
     """
-    model = LogisticRegression(C=1.0 / penalty, max_iter=_ITERATIONS, tol=1e-6)
+    model = LogisticRegression(C=1.0 / penalty, max_iter=_ITERATIONS, tol=_TOLERANCE)
     model.fit(features, is_machine, sample_weight=weights / weights.sum())
     return model.coef_[0], float(model.intercept_[0])
 

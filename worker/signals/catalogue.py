@@ -58,3 +58,14 @@ def state_signals(settings: SignalSettings, detector: Detector) -> dict[str, Sta
             settings.record_window_s, settings.record_posts, detector.digest, detector.calibration
         ),
     }
+
+
+def windows(settings: SignalSettings) -> dict[str, int]:
+    """How far each enabled signal that remembers looks back, in seconds."""
+    spans = {
+        "posting_rate": settings.rate_window_s,
+        "duplicate_text": settings.duplicate_window_s,
+        "near_duplicate": settings.duplicate_window_s,
+        "author_record": settings.record_window_s,
+    }
+    return {name: spans[name] for name in settings.enabled if name in spans}

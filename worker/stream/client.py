@@ -25,6 +25,7 @@ _OURS: Final = frozenset(
         "session_timeout_ms", "transaction_timeout_ms", "transactional_id",
     }
 )  # fmt: skip
+_HEARTBEAT_MS: Final = 3_000
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
 
 
@@ -50,6 +51,7 @@ def consumer_options(settings: KafkaSettings) -> dict[str, Any]:
         "auto_offset_reset": settings.auto_offset_reset,
         "group_id": settings.group_id,
         "session_timeout_ms": settings.session_timeout_ms,
+        "heartbeat_interval_ms": min(_HEARTBEAT_MS, settings.session_timeout_ms // 3),
         "max_poll_interval_ms": settings.max_poll_interval_ms,
         "request_timeout_ms": settings.request_timeout_ms,
         "metrics_enabled": False,

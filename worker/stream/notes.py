@@ -86,8 +86,9 @@ class Notes:
             for line in self._read(number)
         ]
         shared = self._link.call("notes", lambda redis: redis.hgetall(self._key)) if self._link else None
+        mine = f"{self._writer}:".encode()
         for writer, line in (shared or {}).items():
-            if not writer.decode(errors="replace").startswith(f"{self._writer}:"):
+            if isinstance(writer, bytes) and isinstance(line, bytes) and not writer.startswith(mine):
                 lines.append(line)
         return self._inherited | _places(lines)
 

@@ -91,20 +91,27 @@ class _Publisher(threading.Thread):
         self._inbox: SimpleQueue[Transaction | None] = SimpleQueue()
         self.reports: SimpleQueue[Report] = SimpleQueue()
         self._abandoned = threading.Event()
+        self._producer: Any = None
 
     def submit(self, transaction: Transaction) -> None:
         self._inbox.put(transaction)
 
     def abandon(self) -> None:
-        """Lets the thread end by itself, whenever that is; its reports are read no more."""
+        """Lets the thread end by itself, whenever that is; its reports are read no more.
+
+        kafka-python waits for the answer to a commit without end, so a thread may stay parked in it; closing
+        its producer frees everything else.
+        """
         self._abandoned.set()
         self._inbox.put(None)
+        if self._producer is not None:
+            _close(self._producer)
 
     def run(self) -> None:
-        producer: Any = None
         try:
-            self._abandoned.wait(self._delay_s)
-            producer = KafkaProducer(**self._options)
+            if self._abandoned.wait(self._delay_s):
+                return
+            self._producer = producer = KafkaProducer(**self._options)
             producer.init_transactions()
             self.reports.put(Report("ready"))
             while (transaction := self._inbox.get()) is not None:
@@ -115,8 +122,8 @@ class _Publisher(threading.Thread):
         except Exception as error:  # noqa: BLE001 - whatever it was, this epoch has ended and the runner is told
             self.reports.put(Report(_fate_of(error), error))
         finally:
-            if producer is not None:
-                _close(producer)
+            if self._producer is not None:
+                _close(self._producer)
 
 
 def _publish(producer: Any, transaction: Transaction) -> None:
@@ -154,8 +161,9 @@ def _fate_of(error: Exception) -> Fate:
 def _close(producer: Any) -> None:
     try:
         producer.close(timeout=0)
-    except KafkaError as error:
-        log.debug("producer_closed_with_error", error=repr(error))
+    except KafkaError:
+        # `close` gives up where records are still on their way, and would leave its thread running.
+        producer._sender.force_close()  # noqa: SLF001 - see above
 
 
 class Outbox:

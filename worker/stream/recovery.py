@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _FENCED_WITHIN_S: Final = 300.0
+_OWN_SHADOW_S: Final = 60.0
 _FIRST_DELAY_S: Final = 0.1
 _LONGEST_DELAY_S: Final = 10.0
 
@@ -27,6 +28,7 @@ class Recovery:
         self._fenced: deque[float] = deque(maxlen=max_fenced)
         self._transactional_id = transactional_id
         self._failures = 0
+        self._unknown_at = -_OWN_SHADOW_S
 
     def committed(self) -> None:
         """A transaction went through."""
@@ -41,15 +43,20 @@ class Recovery:
         """
         if report.fate == "refused":
             raise BrokerError(f"Kafka refuses the transaction: {_sentence(report.error)}") from report.error
-        if report.fate == "fenced":
+        if report.fate == "unknown":
+            self._unknown_at = time.monotonic()
+        elif report.fate == "fenced":
             self._note_fenced()
         self._failures += 1
-        delay = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** min(self._failures - 1, 10))
+        delay = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0 ** min(self._failures - 1, 10))
         log.warning("transaction_failed", fate=report.fate, error=_sentence(report.error), delay_s=delay)
         return delay
 
     def _note_fenced(self) -> None:
         now = time.monotonic()
+        if now - self._unknown_at < _OWN_SHADOW_S:
+            # An InitProducerId of our own that went unanswered may arrive late and fence its successor.
+            return
         self._fenced.append(now)
         if len(self._fenced) == self._fenced.maxlen and now - self._fenced[0] < _FENCED_WITHIN_S:
             raise FencedError(

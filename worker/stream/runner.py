@@ -73,8 +73,6 @@ class Runner:
         self._decided: list[Item] = []
         self._decided_since = 0.0
         self._committing: list[Item] = []
-        # From a failed transaction until the work is read again from the committed offsets.
-        self._rewind_due = False
         self._lag_due = 0.0
 
     def run(self) -> None:
@@ -98,7 +96,7 @@ class Runner:
         now = time.time()
         LAST_TURN.set(now)
         self._follow_outbox()
-        self._read(hungry=hungry and not self._rewind_due)
+        self._read(hungry=hungry)
         while items := self._pipeline.take(timeout_s=0.0):
             self._account(items)
         self._publish()
@@ -112,7 +110,9 @@ class Runner:
         try:
             self._source.pause(paused=room == 0)
             items = self._source.poll(
-                max_records=max(1, room), timeout_ms=_BUSY_POLL_MS if working else _IDLE_POLL_MS
+                max_records=max(1, room),
+                timeout_ms=_BUSY_POLL_MS if working else _IDLE_POLL_MS,
+                settle=self._outbox.idle,
             )
         except (AuthorizationError, SaslAuthenticationFailedError) as error:
             raise BrokerError(f"Kafka refuses to let this worker read: {error}") from error
@@ -122,7 +122,7 @@ class Runner:
             ) from error
         except KafkaError as error:
             log.warning("poll_failed", error=repr(error))
-            self._rewind_due = True
+            self._source.give_up()
             self._stop.wait(_IDLE_POLL_MS / 1000)
             return
         if items:
@@ -149,7 +149,7 @@ class Runner:
         self._decided += live
 
     def _publish(self) -> None:
-        if not self._decided or not self._outbox.idle or self._rewind_due:
+        if not self._decided or not self._outbox.idle:
             return
         most = self._settings.stream.transaction_posts
         waited_ms = (time.monotonic() - self._decided_since) * 1000
@@ -180,8 +180,6 @@ class Runner:
                 self._committed()
             elif report.fate != "ready":
                 self._give_up_work(report)
-        if self._rewind_due and self._outbox.idle:
-            self._rewind()
         place = self._source.group()
         self._health.ready(self._outbox.ready and place is not None, "waiting for Kafka")
 
@@ -197,24 +195,15 @@ class Runner:
         self._free(done)
 
     def _give_up_work(self, report: Report) -> None:
-        """Drops everything decided; it is read again once the next producer stands by."""
+        """Drops everything in flight, to be read again from the committed offsets.
+
+        That waits until the next producer stands by, which ends whatever the failed one left open.
+        """
         delay_s = self._recovery.delay_after(report)
         self._outbox.renew(delay_s=delay_s)
-        self._rewind_due = True
         self._release(self._committing + self._decided, report.fate)
         self._committing, self._decided = [], []
-        self._source.tenures.renew()
-
-    def _rewind(self) -> None:
-        """Reads on from the committed offsets. Only once the outbox is ready: nothing is left open then."""
-        self._release(self._decided, "rewound")
-        self._decided = []
-        try:
-            self._source.rewind()
-        except KafkaError as error:
-            log.warning("rewind_failed", error=repr(error))
-            return
-        self._rewind_due = False
+        self._source.give_up()
 
     def _release(self, items: Sequence[Item], cause: str) -> None:
         if items:

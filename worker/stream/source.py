@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from kafka import KafkaConsumer, TopicPartition
@@ -11,6 +12,7 @@ from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from kafka.errors import IllegalStateError, KafkaError, KafkaTimeoutError
 
+from worker.errors import BrokerError
 from worker.metrics import LAG, PAUSED, POSTS
 from worker.stream.client import consumer_options
 from worker.stream.item import Item
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+# Longest wait for a committed offset, and the pause before the next try.
+_SETTLE_MS: Final = 1_000
 _ASSIGNORS = {
     "cooperative-sticky": CooperativeStickyAssignor,
     "range": RangePartitionAssignor,
@@ -38,12 +42,13 @@ class Source:
 
         Raises:
             KafkaError: no broker answers, or it refuses the connection.
+            BrokerError: the topic does not exist, or may not be seen.
         """
         options = consumer_options(settings)
         if settings.group_instance_id is not None:
             options["group_instance_id"] = f"{settings.group_instance_id}-{process_number}"
         self.tenures = Tenures()
-        self._timeout_ms = settings.request_timeout_ms
+        self._settle_due = 0.0
         self._start_from_latest = settings.auto_offset_reset == "latest"
         # Where each partition was first read from: the place to go back to while nothing is committed.
         self._origins: dict[TopicPartition, int] = {}
@@ -52,54 +57,84 @@ class Source:
             partition_assignment_strategy=[_ASSIGNORS[settings.assignment]], **options
         )
         self._consumer.subscribe([topic], listener=self.tenures)
+        # Before joining: a group leader that does not know the topic yet gives nobody any partition, and
+        # kafka-python looks again only after `metadata_max_age_ms`.
+        if not self._consumer.partitions_for_topic(topic):
+            self._consumer.close(autocommit=False)
+            raise BrokerError(
+                f"the topic {topic!r} (topics.posts) does not exist, or this user may not see it"
+            )
 
-    def poll(self, *, max_records: int, timeout_ms: int) -> list[Item]:
+    def poll(self, *, max_records: int, timeout_ms: int, settle: bool) -> list[Item]:
         """The next records of all partitions that are not paused, in order within each partition.
 
-        A partition that changed hands during the call is read again from its committed offset: there is no
-        telling from which side of the change its records are.
+        Args:
+            max_records: most records to return.
+            timeout_ms: longest wait for them.
+            settle: whether partitions with a new tenure may be set to their committed offsets now: only while
+                no transaction of this worker is under way, which could move them a moment later.
+
+        Raises:
+            KafkaError: Kafka can't be read now. Records may have been passed over: call `give_up`.
         """
-        before = self.tenures.snapshot()
         polled: dict[TopicPartition, list[Any]] = self._consumer.poll(
             timeout_ms=timeout_ms, max_records=max_records
         )
-        if self._came_back_as_another():
-            return []
-        if not polled:
-            return []
-        after = self.tenures.snapshot()
+        self._notice_new_membership()
+        settled = self.tenures.settled()
+        if settle:
+            self._settle()
         items: list[Item] = []
-        unsure: list[TopicPartition] = []
         for partition, records in polled.items():
-            tenure = after.get(partition)
-            if tenure is None:
-                continue
-            self._origins.setdefault(partition, records[0].offset)
-            if before.get(partition) != tenure:
-                unsure.append(partition)
-                continue
-            items += [Item(record, partition, tenure) for record in records]
+            tenure = settled.get(partition)
+            if tenure is not None:
+                self._origins.setdefault(partition, records[0].offset)
+                items += [Item(record, partition, tenure) for record in records]
         POSTS.inc(len(items))
-        if unsure:
-            self.rewind(unsure)
         return items
 
-    def _came_back_as_another(self) -> bool:
-        """Whether the group gave this worker up and took it in again under another member id.
+    def give_up(self) -> None:
+        """Gives up all work in flight; the next `poll` that may settle reads on from what is committed."""
+        self.tenures.renew()
 
-        kafka-python does not always report the loss of its partitions then (a member that is unknown by
-        the time its JoinGroup arrives rejoins without the callback), and may even keep them, although
-        another worker had them in between. So a new id gives up all work of the old one.
+    def _notice_new_membership(self) -> None:
+        """Gives up the work of an earlier membership.
+
+        kafka-python does not always report that partitions are lost (a member that is unknown by the time
+        its JoinGroup arrives rejoins without the callback), and may even keep them, although another worker
+        had them in between.
         """
         place = self.group()
         if place is None or place.member_id == self._member:
-            return False
-        returned = self._member is not None
-        if returned:
+            return
+        if self._member is not None:
             log.warning("rejoined_as_new_member")
-            self.rewind()
+            self.tenures.renew()
         self._member = place.member_id
-        return returned
+
+    def _settle(self) -> None:
+        """Sets partitions with a new tenure to their committed offsets."""
+        if time.monotonic() < self._settle_due:
+            return
+        for partition, tenure in self.tenures.unsettled().items():
+            try:
+                committed = self._consumer.committed(partition, timeout_ms=_SETTLE_MS)
+            except KafkaError as error:
+                # Usually a transaction of a worker that died is open over it. The other partitions go on.
+                log.info("partition_waits", partition=partition.partition, error=repr(error))
+                self._settle_due = time.monotonic() + _SETTLE_MS / 1000
+                return
+            target = committed if committed is not None else self._origins.get(partition)
+            try:
+                if target is not None:
+                    self._consumer.seek(partition, target)
+                elif self._start_from_latest:
+                    self._consumer.seek_to_end(partition)
+                else:
+                    self._consumer.seek_to_beginning(partition)
+            except (ValueError, IllegalStateError):
+                continue  # it is gone again
+            self.tenures.settle(partition, tenure)
 
     def pause(self, *, paused: bool) -> None:
         """Holds all partitions back, those gained meanwhile too, or lets them go on."""
@@ -112,25 +147,6 @@ class Source:
                 self._consumer.resume(*held)
         except IllegalStateError:
             log.debug("partition_moved_while_pausing")
-
-    def rewind(self, partitions: list[TopicPartition] | None = None) -> None:
-        """Gives up the work in flight and reads on from the committed offsets (None: of all partitions).
-
-        Raises:
-            KafkaError: the committed offsets can't be read now; call again.
-        """
-        for partition in self.tenures.renew(partitions):
-            committed = self._consumer.committed(partition, timeout_ms=self._timeout_ms)
-            target = committed if committed is not None else self._origins.get(partition)
-            try:
-                if target is not None:
-                    self._consumer.seek(partition, target)
-                elif self._start_from_latest:
-                    self._consumer.seek_to_end(partition)
-                else:
-                    self._consumer.seek_to_beginning(partition)
-            except (ValueError, IllegalStateError):
-                log.debug("partition_moved_while_rewinding", partition=partition.partition)
 
     def group(self) -> ConsumerGroupMetadata | None:
         """This member's place in the group, or None while it has none.

@@ -25,15 +25,35 @@ def test_lost_partitions_are_gone() -> None:
     assert tenures.snapshot() == {}
 
 
-def test_renewing_gives_up_work_but_keeps_the_partition() -> None:
+def test_renewing_gives_up_work_but_keeps_the_partitions() -> None:
     tenures = Tenures()
     tenures.on_partitions_assigned([_P0, _P1])
     first = tenures.snapshot()
-    assert tenures.renew([_P0]) == [_P0]
+    tenures.renew()
     second = tenures.snapshot()
-    assert second[_P0] != first[_P0]
-    assert second[_P1] == first[_P1]
-    assert sorted(tenures.renew()) == [_P0, _P1]
+    assert second.keys() == first.keys()
+    assert not set(first.values()) & set(second.values())
+
+
+def test_nothing_is_read_under_a_new_tenure_until_it_is_settled() -> None:
+    tenures = Tenures()
+    tenures.on_partitions_assigned([_P0, _P1])
+    assert tenures.settled() == {}
+    tenures.settle(_P0, tenures.unsettled()[_P0])
+    assert tenures.settled() == {_P0: tenures.snapshot()[_P0]}
+    tenures.renew()
+    assert tenures.settled() == {}
+
+
+def test_settling_an_ended_tenure_has_no_effect() -> None:
+    tenures = Tenures()
+    tenures.on_partitions_assigned([_P0])
+    first = tenures.unsettled()[_P0]
+    tenures.on_partitions_revoked([_P0])
+    tenures.settle(_P0, first)
+    tenures.on_partitions_assigned([_P0])
+    tenures.settle(_P0, first)
+    assert tenures.settled() == {}
 
 
 def test_every_rebalance_is_counted() -> None:

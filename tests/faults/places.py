@@ -1,0 +1,40 @@
+"""Where a group and its topics stand, asked often and over connections that stay open."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from confluent_kafka import Consumer, IsolationLevel, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+_PATIENCE_S: Final = 30.0
+
+
+class Places:
+    """Through another client library than the worker's."""
+
+    def __init__(self, servers: str, group: str) -> None:
+        # Of librdkafka's log only what is an error.
+        self._admin = AdminClient({"bootstrap.servers": servers, "log_level": 3})
+        # It never joins the group: it only asks for committed offsets, which are told once they are stable.
+        self._consumer = Consumer(
+            {"bootstrap.servers": servers, "group.id": group, "isolation.level": "read_committed"}
+        )
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def committed(self, topic: str) -> dict[int, int]:
+        """The group's committed offsets by partition, read once no transaction over them is open."""
+        places = self._consumer.committed(self._partitions(topic), timeout=_PATIENCE_S)
+        return {place.partition: place.offset for place in places if place.offset >= 0}
+
+    def ends(self, topic: str) -> dict[int, int]:
+        """The end of each partition, transactions that are still open included."""
+        wanted = {partition: OffsetSpec.latest() for partition in self._partitions(topic)}
+        futures = self._admin.list_offsets(wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED)
+        return {place.partition: future.result(_PATIENCE_S).offset for place, future in futures.items()}
+
+    def _partitions(self, topic: str) -> list[TopicPartition]:
+        numbers = self._consumer.list_topics(topic, timeout=_PATIENCE_S).topics[topic].partitions
+        return [TopicPartition(topic, number) for number in numbers]

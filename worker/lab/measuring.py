@@ -1,0 +1,152 @@
+"""How well a detector tells machines from humans on texts it has not seen."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from msgspec import Struct
+
+from worker.lab.calibrating import auroc
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from worker.detector.protocol import Detector
+    from worker.lab.corpus import Sample
+
+POSTS_OF_AN_AUTHOR: Final = (1, 5, 10, 25)
+_DRAWS: Final = 200
+_FEWEST_POSTS: Final = 5
+_BATCH: Final = 1_000
+
+
+class Comparison(Struct, frozen=True, kw_only=True):
+    """One generator's texts against the human texts of the same family.
+
+    Attributes:
+        family: how the texts were gathered.
+        generator: who wrote the machine's; `all` for all of the family.
+        machine: how many they are.
+        human: how many human texts they are compared with.
+        auroc: the chance that a machine's has the higher logit.
+        found: share of the machine's above the threshold; null where there is no threshold.
+        wrongly: share of the humans' above it.
+    """
+
+    family: str
+    generator: str
+    machine: int
+    human: int
+    auroc: float
+    found: float | None
+    wrongly: float | None
+
+
+class AuthorComparison(Struct, frozen=True, kw_only=True):
+    """The mean logit of some posts of an author, machines against humans, each author counting alike.
+
+    Attributes:
+        posts: how many posts are averaged.
+        machine: how many authors are machines.
+        human: how many are not.
+        auroc: as above, for the means.
+    """
+
+    posts: int
+    machine: int
+    human: int
+    auroc: float
+
+
+def logits_of(detector: Detector, texts: Sequence[str]) -> NDArray[np.float64]:
+    """The logits of canonical texts, shape (texts,)."""
+    logits: list[float] = []
+    for begin in range(0, len(texts), _BATCH):
+        logits += detector.logits(detector.encode(texts[begin : begin + _BATCH]))
+    return np.array(logits)
+
+
+def by_generator(
+    samples: Sequence[Sample], logits: NDArray[np.float64], threshold: float | None
+) -> list[Comparison]:
+    """A comparison for each family and generator, those of a family together first.
+
+    Args:
+        samples: the texts.
+        logits: shape (samples,).
+        threshold: the logit above which a text counts as found, or None.
+    """
+    human: dict[str, list[float]] = defaultdict(list)
+    machine: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for sample, logit in zip(samples, logits.tolist(), strict=True):
+        if not sample.is_machine:
+            human[sample.family].append(logit)
+            continue
+        machine[sample.family, "all"].append(logit)
+        # Sources of one family that differ in how the same generator was used are told apart.
+        part = sample.source.partition(":")[2]
+        named = " ".join(filter(None, (sample.generator or "unknown", f"({part})" if part else "")))
+        machine[sample.family, named].append(logit)
+    return [
+        _comparison(family, generator, np.array(human[family]), np.array(theirs), threshold)
+        for (family, generator), theirs in sorted(machine.items())
+        if human[family]
+    ]
+
+
+def by_author(samples: Sequence[Sample], logits: NDArray[np.float64], seed: int) -> list[AuthorComparison]:
+    """How well the mean over an author's posts tells machines from humans.
+
+    Authors with at least 5 posts take part, each with 200 random draws of so many different posts (all, where
+    there are fewer). Empty where one of the labels has no author.
+    """
+    posts: dict[tuple[str, bool], list[float]] = defaultdict(list)
+    for sample, logit in zip(samples, logits.tolist(), strict=True):
+        if sample.author:
+            posts[sample.author, sample.is_machine].append(logit)
+    authors = {who: np.array(theirs) for who, theirs in posts.items() if len(theirs) >= _FEWEST_POSTS}
+    machines = sum(is_machine for _, is_machine in authors)
+    if machines in {0, len(authors)}:
+        return []
+    random = np.random.default_rng(seed)
+    compared = []
+    for count in POSTS_OF_AN_AUTHOR:
+        means = {who: _means(theirs, count, random) for who, theirs in sorted(authors.items())}
+        human = np.concatenate([mean for (_, is_machine), mean in means.items() if not is_machine])
+        machine = np.concatenate([mean for (_, is_machine), mean in means.items() if is_machine])
+        compared.append(
+            AuthorComparison(
+                posts=count,
+                machine=machines,
+                human=len(authors) - machines,
+                auroc=round(auroc(human, machine), 3),
+            )
+        )
+    return compared
+
+
+def _means(logits: NDArray[np.float64], count: int, random: np.random.Generator) -> NDArray[np.float64]:
+    drawn = [random.choice(logits, min(count, len(logits)), replace=False).mean() for _ in range(_DRAWS)]
+    return np.array(drawn)
+
+
+def _comparison(
+    family: str,
+    generator: str,
+    human: NDArray[np.float64],
+    machine: NDArray[np.float64],
+    threshold: float | None,
+) -> Comparison:
+    return Comparison(
+        family=family,
+        generator=generator,
+        machine=len(machine),
+        human=len(human),
+        auroc=round(auroc(human, machine), 3),
+        found=None if threshold is None else round(float((machine > threshold).mean()), 4),
+        wrongly=None if threshold is None else round(float((human > threshold).mean()), 4),
+    )

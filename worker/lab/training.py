@@ -1,0 +1,218 @@
+"""Trains, calibrates and measures a linear detector."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from worker.detector.calibration import Calibration
+from worker.detector.checkpoint import Manifest
+from worker.detector.linear import LinearDetector, LinearModel, tokens_in
+from worker.detector.ngrams import NgramSpec
+from worker.lab.calibrating import (
+    Unseen,
+    false_positive_bound,
+    longest_known,
+    platt,
+    shortest_useful,
+    threshold_logit,
+    threshold_probability,
+)
+from worker.lab.corpus import CorpusError
+from worker.lab.cropping import cropped
+from worker.lab.fitting import balanced_weights, feature_matrix, fit_logistic, quantised
+from worker.lab.measuring import by_author, by_generator, logits_of
+from worker.lab.splits import folds, hold_out
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from worker.lab.corpus import Sample
+
+_FOLDS: Final = 4
+_FEWEST: Final = 20
+
+
+class Recipe(Struct, frozen=True, kw_only=True):
+    """How a linear detector is trained.
+
+    Attributes:
+        name: a short name for people.
+        ngrams: which features.
+        penalty: how strongly large weights are held down.
+        hold_out: share of authors, documents and other texts that is only measured on.
+        false_positives: share of human texts that may exceed the threshold.
+        languages: of the texts.
+        seed: of the splits and the crops.
+    """
+
+    name: str
+    ngrams: NgramSpec
+    penalty: float = 3e-5
+    hold_out: float = 0.2
+    false_positives: float = 0.01
+    languages: tuple[str, ...] = ("en",)
+    seed: int = 0
+
+
+class Trained(NamedTuple):
+    """A trained detector.
+
+    Attributes:
+        manifest: what goes into its `detector.json`.
+        weights: shape (buckets,).
+        measured: figures, by what they were measured on.
+    """
+
+    manifest: Manifest
+    weights: NDArray[np.int16]
+    measured: dict[str, Any]
+
+
+class _Fit(NamedTuple):
+    detector: LinearDetector
+    weights: NDArray[np.int16]
+    model: LinearModel
+    unseen: Unseen  # the texts that it learned from, with logits from weights that had not seen them
+
+
+def train_linear(
+    samples: Sequence[Sample], further: Sequence[Sample], recipe: Recipe, report: Callable[[str], None]
+) -> Trained:
+    """Trains on what is not held out, calibrates, and measures on what is, and on further texts.
+
+    The calibration comes from cross-fitting: the texts of each fourth of the authors and documents get their
+    logits from weights that were trained on the other three. The bound on false positives is then counted
+    with the final weights, on held-out human texts that took part in nothing.
+
+    Args:
+        samples: the texts to learn from.
+        further: more texts to measure on; those of a document that is learned from are left out.
+        recipe: how.
+        report: told what is being done.
+
+    Raises:
+        CorpusError: too few human or machine texts.
+    """
+    kept, held = hold_out(samples, recipe.hold_out, recipe.seed)
+    _require_both(kept, "to learn from")
+    _require_both(held, "held out")
+    fit = _fit(kept, recipe, report)
+    slope, intercept = platt(fit.unseen)
+    cut = threshold_logit(fit.unseen, recipe.false_positives)
+    least = shortest_useful(fit.unseen, cut, recipe.false_positives)
+    most = longest_known(fit.unseen)
+    report("measuring")
+    held_out = _unseen(held, logits_of(fit.detector, [one.text for one in held]))
+    calibration = Calibration(
+        fitted=True,
+        slope=slope,
+        intercept=intercept,
+        min_tokens=least,
+        max_tokens=most,
+        languages=recipe.languages,
+        threshold=threshold_probability(cut, slope, intercept),
+        false_positive_bound=false_positive_bound(held_out.of_length(least, most), cut),
+    )
+    manifest = Manifest(
+        format=1,
+        kind="linear",
+        name=recipe.name,
+        labels=("human", "machine"),
+        calibration=calibration,
+        linear=fit.model,
+        provenance={
+            "recipe": msgspec.to_builtins(recipe),
+            "learned_from": _counts(kept),
+            "held_out": _counts(held),
+        },
+    )
+    return Trained(manifest, fit.weights, _measured(fit, kept, held, further, cut=cut, seed=recipe.seed))
+
+
+def _fit(kept: Sequence[Sample], recipe: Recipe, report: Callable[[str], None]) -> _Fit:
+    random = Random(recipe.seed)  # noqa: S311 - it places crops, it guards nothing
+    crops = [crop for sample in kept if (crop := cropped(sample, random)) is not None]
+    pieces = [*kept, *crops]
+    report(f"{len(kept)} texts and {len(crops)} crops of them to learn from")
+    features = feature_matrix([piece.text for piece in pieces], recipe.ngrams)
+    machine = np.array([piece.is_machine for piece in pieces])
+    weights = balanced_weights(pieces)
+    fold_of = np.array(folds(pieces, _FOLDS, recipe.seed))
+    logits = np.zeros(len(pieces))
+    for fold in range(_FOLDS):
+        report(f"cross-fitting, {fold + 1} of {_FOLDS}")
+        inside = fold_of != fold
+        coefficients, bias = fit_logistic(features[inside], machine[inside], weights[inside], recipe.penalty)
+        logits[~inside] = features[~inside] @ coefficients + bias
+    report("fitting on all of them")
+    coefficients, bias = fit_logistic(features, machine, weights, recipe.penalty)
+    integers, scale = quantised(coefficients)
+    model = LinearModel(ngrams=recipe.ngrams, scale=scale, bias=bias)
+    detector = LinearDetector(recipe.name, model, integers, Calibration())
+    return _Fit(detector, integers, model, _unseen(pieces, logits))
+
+
+def _measured(  # noqa: PLR0913 - each is another part of what is measured
+    fit: _Fit,
+    kept: Sequence[Sample],
+    held: Sequence[Sample],
+    further: Sequence[Sample],
+    *,
+    cut: float,
+    seed: int,
+) -> dict[str, Any]:
+    learned = {one.doc for one in kept if one.doc} | {one.text for one in kept}
+    authors = {one.author for one in kept if one.author}
+    fresh = [one for one in further if one.doc not in learned and one.text not in learned]
+    groups = {
+        "held out": held,
+        "further": fresh,
+        "further, authors learned from": [one for one in fresh if one.author in authors],
+        "further and held out, authors not learned from": [
+            one for one in (*held, *fresh) if one.author and one.author not in authors
+        ],
+    }
+    measured: dict[str, Any] = {}
+    for name, group in groups.items():
+        logits = logits_of(fit.detector, [one.text for one in group])
+        measured[name] = {
+            "texts": by_generator(group, logits, cut),
+            "authors": by_author(group, logits, seed),
+        }
+    whole = fit.unseen.logits[: len(kept)]
+    measured["learned from, cross-fitted"] = {
+        "texts": by_generator(kept, whole, cut),
+        "authors": by_author(kept, whole, seed),
+    }
+    return measured
+
+
+def _unseen(pieces: Sequence[Sample], logits: NDArray[np.float64]) -> Unseen:
+    return Unseen(
+        logits=logits,
+        machine=np.array([piece.is_machine for piece in pieces]),
+        families=np.array([piece.family for piece in pieces]),
+        tokens=np.array([tokens_in(len(piece.text)) for piece in pieces]),
+        weights=balanced_weights(pieces),
+    )
+
+
+def _counts(samples: Sequence[Sample]) -> dict[str, int]:
+    return dict(sorted(Counter(f"{one.source}, {one.label}" for one in samples).items()))
+
+
+def _require_both(samples: Sequence[Sample], purpose: str) -> None:
+    machines = sum(one.is_machine for one in samples)
+    if min(machines, len(samples) - machines) < _FEWEST:
+        raise CorpusError(
+            f"{len(samples) - machines} human and {machines} machine texts are {purpose}: "
+            f"at least {_FEWEST} of each are needed, from more than one author or document"
+        )
