@@ -71,7 +71,7 @@ def test_data_and_port_outlive_a_stop_also_in_an_awkward_folder(tmp_path: Path) 
         assert kafka.bootstrap_servers == before
         assert _values(before, "kept") == [b"post"]
     with pytest.raises(SettingsError, match="holds 1 brokers, not 3"):
-        EmbeddedKafka(kafka.ca_file.parent.parent, brokers=3).start()
+        EmbeddedKafka(kafka.folder, brokers=3).start()
 
 
 @pytest.mark.skipif(shutil.which("java") is None, reason="needs a java on the PATH")
@@ -136,9 +136,9 @@ def test_a_port_taken_while_a_broker_is_down_is_named(tmp_path: Path) -> None:
             kafka.start_broker(0)
 
 
-def test_a_folder_has_one_user(tmp_path: Path) -> None:
-    with EmbeddedKafka(tmp_path, keep=False), pytest.raises(EmbeddedError, match=rf"in use.*{os.getpid()}"):
-        EmbeddedKafka(tmp_path).start()
+def test_a_folder_has_one_user(embedded_kafka: EmbeddedKafka) -> None:
+    with pytest.raises(EmbeddedError, match=rf"in use.*{os.getpid()}"):
+        EmbeddedKafka(embedded_kafka.folder).start()
 
 
 @pytest.mark.parametrize("brokers", [0, 6])

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 
 from tests.faults.fault import Action, Fault, Injection, Moment
 from tests.faults.places import Places
@@ -118,12 +118,10 @@ class Outcomes:
         self._numbers = itertools.count()
         self._post = itertools.cycle(posts(20_000))
         self._producer = KafkaProducer(bootstrap_servers=kafka.direct, linger_ms=5, metrics_enabled=False)
-        self._admin = KafkaAdminClient(bootstrap_servers=kafka.direct)
         self._places = Places(kafka.direct, _GROUP)
 
     def close(self) -> None:
         self._producer.close()
-        self._admin.close()
         self._places.close()
 
     def round(self, case: Case | None) -> Round:
@@ -178,20 +176,9 @@ class Outcomes:
             time.sleep(0.05)
         if not self._watcher.reaches(self._places.ends(self._flags), _PATIENCE_S):
             found.append("the last stable offset stays behind the end of the flags")
-        return found + [f"{place} has an open transaction" for place in self._open_partitions()]
-
-    def _open_partitions(self) -> list[TopicPartition]:
-        names = {self._flags, "__consumer_offsets"}
-        partitions = [
-            TopicPartition(topic["name"], partition["partition_index"])
-            for topic in self._admin.describe_topics(list(names))
-            for partition in topic["partitions"]
-        ]
-        return [
-            place
-            for place, state in self._admin.describe_producers(partitions).items()
-            if any(one.current_transaction_start_offset >= 0 for one in state.active_producers)
-        ]
+        for topic in (self._flags, "__consumer_offsets"):
+            found += [f"a transaction in {topic}/{number}" for number in self._places.open(topic)]
+        return found
 
     def _aborted(self, sightings: list[Sighting]) -> int:
         never = {number: aborted(self._kafka.folder, self._flags, number) for number in range(_PARTITIONS)}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
+import kafka
 from confluent_kafka import Consumer, IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
+from kafka import KafkaAdminClient
 
 _PATIENCE_S: Final = 30.0
 
 
 class Places:
-    """Through another client library than the worker's."""
+    """Through another client library than the worker's, but for what that one has no call for."""
 
     def __init__(self, servers: str, group: str) -> None:
         # Of librdkafka's log only what is an error.
@@ -21,8 +23,11 @@ class Places:
             {"bootstrap.servers": servers, "group.id": group, "isolation.level": "read_committed"}
         )
 
+        self._describer = KafkaAdminClient(bootstrap_servers=servers)
+
     def close(self) -> None:
         self._consumer.close()
+        self._describer.close()
 
     def committed(self, topic: str) -> dict[int, int]:
         """The group's committed offsets by partition, read once no transaction over them is open."""
@@ -34,6 +39,16 @@ class Places:
         wanted = {partition: OffsetSpec.latest() for partition in self._partitions(topic)}
         futures = self._admin.list_offsets(wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED)
         return {place.partition: future.result(_PATIENCE_S).offset for place, future in futures.items()}
+
+    def open(self, topic: str) -> list[int]:
+        """Partitions in which a transaction is open now, also one that no coordinator knows of any more."""
+        wanted = [kafka.TopicPartition(topic, place.partition) for place in self._partitions(topic)]
+        states = self._describer.describe_producers(wanted)
+        return sorted(
+            place.partition
+            for place, state in states.items()
+            if any(one.current_transaction_start_offset >= 0 for one in state.active_producers)
+        )
 
     def _partitions(self, topic: str) -> list[TopicPartition]:
         numbers = self._consumer.list_topics(topic, timeout=_PATIENCE_S).topics[topic].partitions

@@ -12,7 +12,9 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from tests.faults.fault import Fault, Moment
+from tests.faults.places import Places
 from tests.faults.proxy import KafkaProxy
+from tests.faults.segments import aborted
 from tests.faults.wire import Api
 from tests.support.independent_reader import LeftOpenError, committed_records
 from tests.support.topics import create_topic, unique_name
@@ -69,6 +71,8 @@ def test_lets_transactions_through(proxied: ProxiedKafka, topic: str) -> None:
         begin(producer, topic, b"3")
         producer.abort_transaction()
     assert values(proxied, topic) == [b"1", b"2"]
+    # Offsets 1 and 3 are the markers of the two commits.
+    assert aborted(proxied.folder, topic, 0) == {4}
 
 
 def test_lets_large_answers_through(proxied: ProxiedKafka, topic: str) -> None:
@@ -89,11 +93,15 @@ def test_held_request_reaches_the_broker_after_its_client_gave_up(proxied: Proxi
             producer.commit_transaction()
     with pytest.raises(LeftOpenError):
         values(proxied, topic)
+    places = Places(proxied.direct, topic)
+    assert places.open(topic) == [0]
     injection.release()
     assert injection.await_end(_WAIT_S)
     assert injection.happened() == ["held", "left", "let go", "forwarded", "answered"]
     assert injection.answer == []
     assert values(proxied, topic) == [b"1"]
+    assert places.open(topic) == []
+    places.close()
 
 
 @pytest.mark.parametrize("moment", Moment)

@@ -103,14 +103,12 @@ class Child:
         """Ends it at once, as `kill -9` does; returns when it is gone."""
         if self._guard.poll() is None:
             self._guard.send_signal(signal.SIGUSR1)
-            self._guard.send_signal(
-                signal.SIGCONT
-            )  # only to the guard: a paused command gets no turn any more
             self._guard.wait()
 
     def pause(self) -> None:
         """Stops it where it stands: its connections stay open and nothing answers."""
         self._signal_group(signal.SIGSTOP)
+        self._guard.send_signal(signal.SIGCONT)  # the guard goes on watching
 
     def resume(self) -> None:
         """Lets a paused one go on."""

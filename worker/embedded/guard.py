@@ -43,6 +43,7 @@ def _watch(command: list[str], parent: int, grace_s: float) -> int:
     while child.poll() is None:
         if os.getppid() != parent and kill_at == float("inf"):
             child.terminate()
+            child.send_signal(signal.SIGCONT)  # it may be paused
             kill_at = time.monotonic() + grace_s
         if time.monotonic() >= kill_at:
             child.kill()

@@ -63,7 +63,7 @@ class EmbeddedKafka:
             raise SettingsError(f"embedded: {brokers} brokers: give 1 to {MOST_BROKERS}")
         if advertised_ports is not None and len(advertised_ports) != brokers:
             raise SettingsError(f"embedded: {len(advertised_ports)} advertised ports for {brokers} brokers")
-        self._path = folder
+        self.folder = folder
         self._count = brokers
         self._port = port
         self._keep = keep
@@ -71,7 +71,7 @@ class EmbeddedKafka:
         self._security = security or ClientSecurity()
         self._advertised = advertised_ports
         self._properties = dict(properties or {})
-        self._folder: Folder | None = None
+        self._held: Folder | None = None
         self._brokers: list[Broker] = []
         self._ports: list[BrokerPorts] = []
 
@@ -93,7 +93,7 @@ class EmbeddedKafka:
     @property
     def ca_file(self) -> Path:
         """The certificate authority that clients check brokers against, where `security` asks for TLS."""
-        return self._path / CA
+        return self.folder / CA
 
     def start(self) -> None:
         """Starts all brokers and returns when each answers and knows all others.
@@ -104,9 +104,9 @@ class EmbeddedKafka:
         """
         java = find_java(self._java)
         jars = kafka_jars()
-        self._folder = Folder(self._path, LEAST_MIB)
+        self._held = Folder(self.folder, LEAST_MIB)
         try:
-            self._prepare(self._folder, java, jars)
+            self._prepare(self._held, java, jars)
             for broker in self._brokers:
                 broker.launch()
             self._await(range(self._count), at_least=self._count)
@@ -211,9 +211,9 @@ class EmbeddedKafka:
                 child.kill()
         for child in children:
             child.await_end(max(give_up - time.monotonic(), 0))
-        if self._folder is not None:
-            self._folder.close()
-            self._folder = None
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
     def __enter__(self) -> Self:
         self.start()

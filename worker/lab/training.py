@@ -15,6 +15,7 @@ from worker.detector.checkpoint import Manifest
 from worker.detector.linear import LinearDetector, LinearModel, tokens_in
 from worker.detector.ngrams import NgramSpec
 from worker.lab.calibrating import (
+    ENOUGH_HUMANS,
     Unseen,
     false_positive_bound,
     longest_known,
@@ -99,7 +100,7 @@ def train_linear(
         report: told what is being done.
 
     Raises:
-        CorpusError: too few human or machine texts.
+        CorpusError: too few human or machine texts, or none that they can be told apart by.
     """
     kept, held = hold_out(samples, recipe.hold_out, recipe.seed)
     _require_both(kept, "to learn from")
@@ -109,6 +110,11 @@ def train_linear(
     cut = threshold_logit(fit.unseen, recipe.false_positives)
     least = shortest_useful(fit.unseen, cut, recipe.false_positives)
     most = longest_known(fit.unseen)
+    if least > most:
+        raise CorpusError(
+            f"there is no length of text at which the detector can be calibrated: that takes at least "
+            f"{ENOUGH_HUMANS} human texts of a similar length, and machine texts that it tells from them"
+        )
     report("measuring")
     held_out = _unseen(held, logits_of(fit.detector, [one.text for one in held]))
     calibration = Calibration(

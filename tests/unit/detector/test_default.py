@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
 from worker.detector.loading import DEFAULT_FOLDER, load_detector
-from worker.detector.protocol import Detector
 from worker.lab.corpus import Sample, read_samples
 from worker.lab.measuring import by_generator, logits_of
 from worker.settings import DetectorSettings
+
+if TYPE_CHECKING:
+    from worker.detector.protocol import Detector
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 VALIDATION = [DATA / f"{name}.valid.jsonl.gz" for name in ("tweets", "pairs", "snippets", "gpt2-k40")]
@@ -47,11 +50,7 @@ def test_it_measures_as_it_says(detector: Detector, samples: list[Sample]) -> No
     logits = logits_of(detector, [one.text for one in samples])
     found = [(one.family, one.generator, one.auroc) for one in by_generator(samples, logits, None)]
     assert found == [(row["family"], row["generator"], row["auroc"]) for row in stated]
-    assert dict((family, auroc) for family, generator, auroc in found if generator == "all").keys() == {
-        "advdec",
-        "fast-detect-gpt",
-        "tweepfake",
-    }
+    assert {family for family, _, _ in found} == {"advdec", "fast-detect-gpt", "tweepfake"}
 
 
 def test_humans_are_seldom_above_its_threshold(detector: Detector, samples: list[Sample]) -> None:

@@ -25,7 +25,9 @@ def rows(count: int, seed: int) -> list[dict[str, Any]]:
     made = []
     for number in range(count):
         machine = number % 2 == 1
-        words = [random.choice((MACHINE if machine else HUMAN) + HUMAN) for _ in range(random.randint(4, 60))]
+        words = [
+            random.choice((MACHINE if machine else HUMAN) + HUMAN) for _ in range(random.randint(10, 50))
+        ]
         made.append(
             {
                 "text": " ".join(words),
@@ -52,7 +54,7 @@ def loaded(folder: Path) -> Detector:
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "made-up.jsonl.gz"
-    path.write_bytes(gzip.compress("\n".join(map(json.dumps, rows(1_200, 1))).encode()))
+    path.write_bytes(gzip.compress("\n".join(map(json.dumps, rows(2_400, 1))).encode()))
     return path
 
 
@@ -105,6 +107,16 @@ def test_too_few_texts_are_one_clear_line(tmp_path: Path, capsys: pytest.Capture
     path.write_text("\n".join(map(json.dumps, rows(30, 1))))
     assert trained(tmp_path / "out", path) == 1
     assert "at least 20 of each are needed" in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
+
+
+def test_texts_that_can_not_be_calibrated_on_are_one_clear_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "some.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows(300, 1))))
+    assert trained(tmp_path / "out", path) == 1
+    assert "no length of text at which" in capsys.readouterr().err.splitlines()[-1]
     assert not (tmp_path / "out").exists()
 
 

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from tests.support.independent_reader import committed_records
+from tests.support.posts import posts
+from tests.support.running import all_decided, publish, worker_settings
+from tests.support.waiting import wait_until
+from tests.support.worker import WorkerProcesses
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.topics import TopicFactory
+    from worker.settings import Settings
+
+
+@pytest.fixture
+def topics(kafka: str, topic: TopicFactory) -> dict[str, str]:
+    del kafka
+    return {
+        "posts": topic("posts", partitions=6),
+        "flags": topic("flags"),
+        "dead_letters": topic("dead-letters"),
+    }
+
+
+def _worker(settings: Settings, folder: Path, **more: str) -> WorkerProcesses:
+    plain = {
+        "KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
+        "KAFKA__GROUP_ID": settings.kafka.group_id,
+        "KAFKA__TRANSACTIONAL_ID_PREFIX": settings.kafka.transactional_id_prefix,
+        "KAFKA__SESSION_TIMEOUT_MS": str(settings.kafka.session_timeout_ms),
+        "TOPICS__POSTS": settings.topics.posts,
+        "TOPICS__FLAGS": settings.topics.flags,
+        "TOPICS__DEAD_LETTERS": settings.topics.dead_letters,
+        "DETECTOR__MODEL": "constant",
+        "EMIT": "all",
+        "HTTP__PORT": "0",
+    }
+    return WorkerProcesses(plain | more, folder, folder / "log")
+
+
+def _values(count: int, start: int = 0) -> list[bytes]:
+    return [json.dumps(post | {"id": f"p{start + n}"}).encode() for n, post in enumerate(posts(count))]
+
+
+def test_killed_processes_are_started_again_and_sigterm_ends_all_with_code_0(
+    kafka: str, topics: dict[str, str], tmp_path: Path
+) -> None:
+    settings = worker_settings(tmp_path, kafka, topics)
+    worker = _worker(settings, tmp_path, PROCESSES="2")
+    worker.start()
+    turn = random.Random(1)  # noqa: S311 - reproducible, not secret
+    publish(kafka, topics["posts"], _values(1000))
+    wait_until(lambda: all_decided(kafka, settings), what="the first posts")
+    before = set(worker.pids())
+    assert len(before) == 2
+    worker.kill_one(turn)
+    publish(kafka, topics["posts"], _values(1000, start=1000))
+    wait_until(lambda: all_decided(kafka, settings), what="the posts after the kill")
+    after = set(worker.pids())
+    assert len(after) == 2
+    assert len(before & after) == 1
+    assert worker.stop() == 0
+    assert not any(psutil.pid_exists(pid) for pid in after)
+    seen = Counter(
+        json.loads(record.value())["post_id"] for record in committed_records(kafka, topics["flags"])
+    )
+    assert seen == Counter({f"p{number}": 1 for number in range(2000)})
+
+
+def test_the_processes_end_with_their_supervisor_whatever_ends_it(
+    kafka: str, topics: dict[str, str], tmp_path: Path
+) -> None:
+    settings = worker_settings(tmp_path, kafka, topics)
+    worker = _worker(settings, tmp_path, PROCESSES="2")
+    worker.start()
+    publish(kafka, topics["posts"], _values(10))
+    wait_until(lambda: all_decided(kafka, settings), what="the posts")
+    pids = worker.pids()
+    os.kill(worker.process.pid, signal.SIGKILL)
+    worker.wait()
+    wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids), what="the end of the processes")
+
+
+def test_a_breaker_ends_the_command_with_code_3(kafka: str, topics: dict[str, str], tmp_path: Path) -> None:
+    settings = worker_settings(tmp_path, kafka, topics)
+    publish(kafka, topics["posts"], [b"{not json"] * 200)
+    worker = _worker(settings, tmp_path, BREAKER__MAX_RUN="100")
+    worker.start()
+    assert worker.wait() == 3
+    assert "dead letters (breaker.max_run)" in worker.log()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("EMIT", "some", "emit (FLAGSTAFF_EMIT)"),
+        ("KAFKA__BOOTSTRAP_SERVERS", "", "FLAGSTAFF_KAFKA__BOOTSTRAP_SERVERS"),
+        ("POLICY__FILE", "/no/such/policy.yaml", "/no/such/policy.yaml"),
+        ("DETECTOR__MODEL", "/no/such/model", "/no/such/model"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_and_nothing_starts(
+    tmp_path: Path, name: str, value: str, said: str
+) -> None:
+    servers = {"KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1", "HTTP__PORT": "0"}
+    worker = WorkerProcesses(servers | {name: value}, tmp_path, tmp_path / "log")
+    worker.start()
+    assert worker.wait() in {1, 2}
+    (line,) = [line for line in worker.log().splitlines() if line.startswith("flagstaff: ")]
+    assert said in line
+    assert "Traceback" not in worker.log()
