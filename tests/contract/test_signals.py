@@ -16,10 +16,10 @@ from worker.settings import RedisSettings, SignalSettings
 from worker.signals.author_record import CLIP, FEWEST, SHRINKAGE
 from worker.signals.catalogue import SIGNAL_NAMES
 from worker.signals.facts import name_of
-from worker.signals.near_duplicate import FARTHEST
+from worker.signals.minhash import Signature, signatures
+from worker.signals.near_duplicate import NEAR
 from worker.signals.posting_rate import MOST
 from worker.signals.readings import SignalSet
-from worker.signals.simhash import distance, simhashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,14 +84,15 @@ def worked_out(own: Facts, every: Sequence[Facts]) -> Readings:
     def authors(those: Sequence[Facts]) -> float:
         return float(len({one.post.author.id for one in those if one.post.author} - {author.id}))
 
-    def fingerprint(one: Facts) -> int | None:
-        return simhashes([one.text])[0]
+    def signature(one: Facts) -> Signature | None:
+        return signatures([one.text])[0]
 
     def is_near(one: Facts) -> bool:
-        theirs, ours = fingerprint(one), fingerprint(own)
-        if theirs is None or ours is None or one.text == own.text or distance(theirs, ours) > FARTHEST:
+        theirs, ours = signature(one), signature(own)
+        if theirs is None or ours is None or one.text == own.text:
             return False
-        return any((theirs ^ ours) >> (16 * band) & 0xFFFF == 0 for band in range(4))
+        agree = [a == b for a, b in zip(theirs.bytes, ours.bytes, strict=True)]
+        return sum(agree) >= NEAR and any(all(agree[band : band + 5]) for band in range(0, 25, 5))
 
     recent = earlier(20)
     same = [one for one in recent if one.text == own.text]
@@ -104,7 +105,7 @@ def worked_out(own: Facts, every: Sequence[Facts]) -> Readings:
         posting_rate=1.0 + sum(one.post.author == author for one in earlier(10)),
         duplicate_text=authors(same) if len(own.text) >= 32 else None,
         near_duplicate=authors([one for one in recent if is_near(one)])
-        if fingerprint(own) is not None
+        if signature(own) is not None
         else None,
         author_record=sum(evidence.values()) / (len(evidence) + SHRINKAGE) if enough else None,
     )
@@ -176,7 +177,7 @@ def test_a_flood_fills_no_more_than_the_bound_and_every_key_expires(link: RedisL
     assert last == Readings(float(MOST), 0.0, 0.0, None)
     with redis.Redis.from_url(redis_url) as client:
         keys = list(client.scan_iter(match="flagstaff:t:*"))
-        assert len(keys) == 1 + 1 + 4 + 1
+        assert len(keys) == 1 + 1 + 5 + 1
         assert all(client.zcard(key) <= 2 * MOST for key in keys)
         assert all(0 < client.pttl(key) <= 60_000 for key in keys)
 

@@ -39,8 +39,6 @@ _SETTINGS: Final = {
     "KAFKA__TRANSACTION_TIMEOUT_MS": "10000",
     "KAFKA__SESSION_TIMEOUT_MS": "6000",
     "STREAM__TRANSACTION_INTERVAL_MS": "50",
-    # A held InitProducerId that arrives late fences the worker's own producer: here on purpose and often.
-    "STREAM__MAX_FENCED": "1000",
     "DETECTOR__MODEL": "constant",
     "EMIT": "all",
     "HTTP__PORT": "0",
@@ -79,8 +77,9 @@ class Round:
 
     Attributes:
         case: the fault.
-        answer: what the broker answered to the request; None: it never got there.
         injected: whether the fault met its request and ran its course.
+        answer: errors that the broker answered to the request, empty: none; None: it never got there.
+        events: what the proxy did, each with its time in seconds from the first post on.
         posts: how many were sent.
         lost: posts without a committed flag.
         doubled: committed flags beyond one a post.
@@ -142,7 +141,8 @@ class Outcomes:
         done = Round(case, posts=POSTS)
         if case is not None:
             done.injected = all(one.await_end(_PATIENCE_S) for one in injections)
-            done.answer, done.events = injections[-1].answer, injections[-1].happened()
+            done.answer = injections[-1].answer
+            done.events = [f"{event.at - begun:.2f} {event.what}" for event in injections[-1].events]
         self._watcher.sees(ids, _PATIENCE_S)
         done.left_open = self._left_open()
         done.sightings = self._watcher.sightings(before)

@@ -54,7 +54,7 @@ def topic(proxied: ProxiedKafka) -> str:
 
 
 def values(proxied: ProxiedKafka, topic: str) -> list[bytes]:
-    return [record.value() for record in committed_records(proxied.direct, topic, patience_s=5)]
+    return [record.value() for record in committed_records(proxied.direct, topic)]
 
 
 def begin(producer: Any, topic: str, value: bytes) -> None:
@@ -92,7 +92,7 @@ def test_held_request_reaches_the_broker_after_its_client_gave_up(proxied: Proxi
         with pytest.raises(KafkaError):
             producer.commit_transaction()
     with pytest.raises(LeftOpenError):
-        values(proxied, topic)
+        committed_records(proxied.direct, topic, patience_s=2)
     places = Places(proxied.direct, topic)
     assert places.open(topic) == [0]
     injection.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,12 @@ import msgspec
 
 from worker.detector.checkpoint import write_linear
 from worker.detector.ngrams import NgramSpec
+from worker.errors import DetectorError
 from worker.lab.corpus import read_samples
 from worker.lab.training import Recipe, train_linear
 
 if TYPE_CHECKING:
+    from worker.lab.measuring import Comparison, LengthComparison
     from worker.lab.training import Trained
 
 MEASURED = "measured.json"
@@ -44,7 +47,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--language", multiple=True, default=("en",), show_default=True, help="Of the texts; may be repeated."
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of splits and crops.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of splits and crops."
+)
 def train(  # noqa: PLR0913 - one parameter an option
     *,
     kind: str,
@@ -66,9 +71,19 @@ def train(  # noqa: PLR0913 - one parameter an option
     trained = train_linear(
         read_samples(data), read_samples(measure), recipe, lambda what: click.echo(what, err=True)
     )
-    write_linear(out, trained.manifest, trained.weights)
+    command = ["flagstaff", "train", "--kind", kind, "--name", name]
+    command += [part for path in data for part in ("--data", path.name)]
+    command += [part for path in measure for part in ("--measure", path.name)]
+    command += ["--hold-out-authors", str(hold_out_authors)]
+    command += [part for one in language for part in ("--language", one)]
+    command += ["--seed", str(seed), "--out", out.name]
+    provenance = {"command": shlex.join(command)} | trained.manifest.provenance
+    write_linear(out, msgspec.structs.replace(trained.manifest, provenance=provenance), trained.weights)
     measured = msgspec.json.format(msgspec.json.encode(trained.measured), indent=2)
-    (out / MEASURED).write_bytes(measured + b"\n")
+    try:
+        (out / MEASURED).write_bytes(measured + b"\n")
+    except OSError as error:
+        raise DetectorError(f"train: can't write to {out / MEASURED}: {error.strerror}") from None
     _show(trained)
     click.echo(f"{kind} detector {name!r} is in {out}", err=True)
 
@@ -83,12 +98,18 @@ def _show(trained: Trained) -> None:
         click.echo(f"\n{where}")
         click.echo(f"  {'family':20} {'generator':58} {'machine':>7} {'human':>6}  AUROC  found  wrongly")
         for one in figures["texts"]:
-            click.echo(
-                f"  {one.family:20} {one.generator:58} {one.machine:7} {one.human:6}  {one.auroc:.3f}"
-                f"  {one.found:5.1%}  {one.wrongly:7.1%}"
-            )
+            _row(one.family, one.generator, one)
+        for one in figures["lengths"]:
+            _row("of all", f"from {one.from_tokens} tokens", one)
         for one in figures["authors"]:
             click.echo(
                 f"  mean of {one.posts:2} posts, {one.machine} machine and {one.human} human authors: "
                 f"AUROC {one.auroc:.3f}"
             )
+
+
+def _row(family: str, generator: str, one: Comparison | LengthComparison) -> None:
+    click.echo(
+        f"  {family:20} {generator:58} {one.machine:7} {one.human:6}  {one.auroc:.3f}"
+        f"  {one.found:5.1%}  {one.wrongly:7.1%}"
+    )

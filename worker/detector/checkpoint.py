@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct, field
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from worker.detector.calibration import Calibration
 from worker.detector.linear import LinearDetector, LinearModel
@@ -109,7 +109,8 @@ def write_linear(directory: Path, manifest: Manifest, weights: NDArray[np.int16]
     described = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        save_file({_TENSOR: weights}, directory / WEIGHTS)
+        # Not safetensors' own `save_file`, which makes a file that only its owner can read.
+        (directory / WEIGHTS).write_bytes(save({_TENSOR: weights}))
         (directory / MANIFEST).write_bytes(described + b"\n")
     except (OSError, SafetensorError) as error:
         raise DetectorError(f"detector: can't write to {directory}: {error}") from None

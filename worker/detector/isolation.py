@@ -9,6 +9,7 @@ Messages are JSON, each behind its length in four bytes; nothing that comes back
 
 from __future__ import annotations
 
+import ctypes
 import os
 import selectors
 import signal
@@ -34,6 +35,7 @@ _COMMAND: Final = (sys.executable, "-m", "worker.detector.isolation")
 _LOADING_S: Final = 600.0
 _READY: Final = b'"ready"'
 _TRIES: Final = 2
+_PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 
 Reading = tuple[float, int, bool]
 
@@ -90,6 +92,7 @@ class IsolatedScorer:
 
 class _Child:
     def __init__(self, command: Sequence[str], settings: DetectorSettings) -> None:
+        self._silent_s: float | None = None
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - our own module, no shell
         ready = self._exchange(msgspec.json.encode(settings), _LOADING_S)
         if ready != _READY:
@@ -115,12 +118,15 @@ class _Child:
         with selectors.DefaultSelector() as selector:
             selector.register(stdout, selectors.EVENT_READ)
             if not selector.select(timeout_s):
+                self._silent_s = timeout_s
                 self._process.kill()
                 return None
         return _read(stdout)
 
     def _end_of(self) -> str:
         self.end()
+        if self._silent_s is not None:
+            return f"killed after {self._silent_s:g} s without an answer"
         code = self._process.returncode
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
@@ -156,6 +162,9 @@ def _answer(detector: Detector, text: str) -> _Answer:
 
 def serve_parent(load: Callable[[DetectorSettings], Detector]) -> None:
     """The whole child: loads the detector that the first message names and answers texts until the end."""
+    if sys.platform == "linux":
+        # A text that hangs this process must not leave it behind when the worker is killed.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     sink = os.fdopen(os.dup(1), "wb")
     # What libraries print must not come between the answers.
     os.dup2(2, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -87,17 +88,22 @@ def shortest_useful(unseen: Unseen, logit: float, target: float) -> int:
     a machine do not count.
     """
     shortest = _LENGTHS[-1]
-    for low, high in reversed(list(zip(_LENGTHS, (*_LENGTHS[1:], None), strict=True))):
-        inside = unseen.tokens >= low
-        if high is not None:
-            inside &= unseen.tokens < high
-        human, machine = unseen.logits[inside & ~unseen.machine], unseen.logits[inside & unseen.machine]
+    for low, human, machine in reversed(by_length(unseen)):
         if len(human) >= ENOUGH_HUMANS and len(machine):
             above = int((human > logit).sum())
             if lower_bound(above, len(human)) > target or auroc(human, machine) < _USEFUL_AUROC:
                 break
             shortest = low
     return shortest
+
+
+def by_length(unseen: Unseen) -> list[tuple[int, NDArray[np.float64], NDArray[np.float64]]]:
+    """The classes of lengths: (fewest tokens, logits of the humans' texts, logits of the machines')."""
+    classes = []
+    for low, high in pairwise((*_LENGTHS, np.iinfo(np.int64).max)):
+        inside = unseen.of_length(low, high - 1)
+        classes.append((low, inside.logits[~inside.machine], inside.logits[inside.machine]))
+    return classes
 
 
 def longest_known(unseen: Unseen) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from msgspec import Struct
 
-from worker.lab.calibrating import auroc
+from worker.lab.calibrating import auroc, by_length
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from worker.detector.protocol import Detector
+    from worker.lab.calibrating import Unseen
     from worker.lab.corpus import Sample
 
 POSTS_OF_AN_AUTHOR: Final = (1, 5, 10, 25)
@@ -44,6 +45,26 @@ class Comparison(Struct, frozen=True, kw_only=True):
     auroc: float
     found: float | None
     wrongly: float | None
+
+
+class LengthComparison(Struct, frozen=True, kw_only=True):
+    """Texts of about one length, of all families together.
+
+    Attributes:
+        from_tokens: the fewest tokens; the most are one fewer than the next class's fewest.
+        machine: how many are a machine's.
+        human: how many are a human's.
+        auroc: as above.
+        found: as above.
+        wrongly: as above.
+    """
+
+    from_tokens: int
+    machine: int
+    human: int
+    auroc: float
+    found: float
+    wrongly: float
 
 
 class AuthorComparison(Struct, frozen=True, kw_only=True):
@@ -129,6 +150,22 @@ def by_author(samples: Sequence[Sample], logits: NDArray[np.float64], seed: int)
     return compared
 
 
+def by_lengths(unseen: Unseen, threshold: float) -> list[LengthComparison]:
+    """A comparison for each class of lengths that has texts of both labels."""
+    return [
+        LengthComparison(
+            from_tokens=low,
+            machine=len(machine),
+            human=len(human),
+            auroc=round(auroc(human, machine), 3),
+            found=_share_above(machine, threshold),
+            wrongly=_share_above(human, threshold),
+        )
+        for low, human, machine in by_length(unseen)
+        if len(human) and len(machine)
+    ]
+
+
 def _means(logits: NDArray[np.float64], count: int, random: np.random.Generator) -> NDArray[np.float64]:
     drawn = [random.choice(logits, min(count, len(logits)), replace=False).mean() for _ in range(_DRAWS)]
     return np.array(drawn)
@@ -147,6 +184,10 @@ def _comparison(
         machine=len(machine),
         human=len(human),
         auroc=round(auroc(human, machine), 3),
-        found=None if threshold is None else round(float((machine > threshold).mean()), 4),
-        wrongly=None if threshold is None else round(float((human > threshold).mean()), 4),
+        found=None if threshold is None else _share_above(machine, threshold),
+        wrongly=None if threshold is None else _share_above(human, threshold),
     )
+
+
+def _share_above(logits: NDArray[np.float64], threshold: float) -> float:
+    return round(float((logits > threshold).mean()), 4)

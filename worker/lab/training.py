@@ -27,7 +27,7 @@ from worker.lab.calibrating import (
 from worker.lab.corpus import CorpusError
 from worker.lab.cropping import cropped
 from worker.lab.fitting import balanced_weights, feature_matrix, fit_logistic, quantised
-from worker.lab.measuring import by_author, by_generator, logits_of
+from worker.lab.measuring import by_author, by_generator, by_lengths, logits_of
 from worker.lab.splits import folds, hold_out
 
 if TYPE_CHECKING:
@@ -145,13 +145,16 @@ def train_linear(
 
 def _fit(kept: Sequence[Sample], recipe: Recipe, report: Callable[[str], None]) -> _Fit:
     random = Random(recipe.seed)  # noqa: S311 - it places crops, it guards nothing
-    crops = [crop for sample in kept if (crop := cropped(sample, random)) is not None]
-    pieces = [*kept, *crops]
-    report(f"{len(kept)} texts and {len(crops)} crops of them to learn from")
+    cuts = [cropped(sample, random) for sample in kept]
+    pieces = [*kept, *(crop for crop in cuts if crop is not None)]
+    report(f"{len(kept)} texts and {len(pieces) - len(kept)} crops of them to learn from")
     features = feature_matrix([piece.text for piece in pieces], recipe.ngrams)
     machine = np.array([piece.is_machine for piece in pieces])
     weights = balanced_weights(pieces)
-    fold_of = np.array(folds(pieces, _FOLDS, recipe.seed))
+    fold_of_text = folds(kept, _FOLDS, recipe.seed)
+    # A crop is in the fold of the text that it is a piece of.
+    fold_of_crop = [fold for fold, crop in zip(fold_of_text, cuts, strict=True) if crop is not None]
+    fold_of = np.array([*fold_of_text, *fold_of_crop])
     logits = np.zeros(len(pieces))
     for fold in range(_FOLDS):
         report(f"cross-fitting, {fold + 1} of {_FOLDS}")
@@ -192,11 +195,13 @@ def _measured(  # noqa: PLR0913 - each is another part of what is measured
         measured[name] = {
             "texts": by_generator(group, logits, cut),
             "authors": by_author(group, logits, seed),
+            "lengths": by_lengths(_unseen(group, logits), cut),
         }
     whole = fit.unseen.logits[: len(kept)]
     measured["learned from, cross-fitted"] = {
         "texts": by_generator(kept, whole, cut),
         "authors": by_author(kept, whole, seed),
+        "lengths": by_lengths(fit.unseen, cut),
     }
     return measured
 

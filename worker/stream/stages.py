@@ -124,7 +124,8 @@ class Stages:
         now = datetime.now(UTC).isoformat(timespec="milliseconds").encode()
         for item, outcome in zip(live, outcomes, strict=True):
             if isinstance(outcome, Failed):
-                item.failure = (outcome.stage, type(outcome.error).__name__, str(outcome.error))
+                label = type(outcome.error).__name__
+                item.failure = (outcome.stage, label, str(outcome.error) or label)
             elif isinstance(outcome, Decided):
                 item.action = outcome.action
                 if outcome.flag is not None:

@@ -10,145 +10,141 @@ from hypothesis import strategies as st
 from worker.detector.calibration import Calibration
 from worker.detector.protocol import Encoded, OutOfMemory
 from worker.detector.scoring import NoLogitError, Scorer
-from worker.metrics import REGISTRY
+from worker.metrics import BATCH_TOKENS, OUT_OF_MEMORY, TOKEN_BUDGET
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-BAD, NAN, SHORT = "bad", "nan", "short"
+Went = Callable[[int], float] if TYPE_CHECKING else object
 
 
-class LengthDetector:
-    """The logit is the text's length. Raises on a marker, and has memory for so many tokens at once.
+class Numbers:
+    """A detector of numbers: a payload is its own logit, or what `logits` does about it."""
 
-    Attributes:
-        calls: the tokens of each call that was not refused for memory.
-    """
-
-    name = "length"
-    digest = "length-1"
+    name = "numbers"
+    digest = "numbers-1"
     calibration = Calibration()
 
-    def __init__(self, memory: int = 10**9) -> None:
+    def __init__(self, memory: float = math.inf) -> None:
         self.memory = memory
         self.calls: list[int] = []
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
-        return [Encoded(text, len(text), truncated=False) for text in texts]
+        return [Encoded(float(text), 1, truncated=False) for text in texts]
 
     def logits(self, batch: Sequence[Encoded]) -> list[float]:
         tokens = sum(one.tokens for one in batch)
+        self.calls.append(tokens)
         if tokens > self.memory:
             raise OutOfMemory(f"{tokens} tokens")
-        self.calls.append(tokens)
-        if any(BAD in one.payload for one in batch):
-            raise ArithmeticError("a bad text")
-        if any(SHORT in one.payload for one in batch):
-            return []
-        return [math.nan if NAN in one.payload else float(one.tokens) for one in batch]
+        for one in batch:
+            if isinstance(one.payload, Exception):
+                raise one.payload
+        return [one.payload for one in batch]
 
 
-def metric(name: str) -> float:
-    return REGISTRY.get_sample_value(f"flagstaff_{name}") or 0.0
+def encoded(payload: object, tokens: int = 1) -> Encoded:
+    return Encoded(payload, tokens, truncated=False)
 
 
-def scored(texts: Sequence[str], detector: LengthDetector, budget: int = 100) -> list[float | Exception]:
-    return Scorer(detector, budget).score(detector.encode(texts))
+def as_told(results: Sequence[float | Exception]) -> list[object]:
+    """Results with errors by their type."""
+    return [type(one) if isinstance(one, Exception) else one for one in results]
 
 
-@given(
-    st.lists(st.sampled_from(["a" * 3, "a" * 9, "a" * 30, BAD, NAN, SHORT])),
-    st.integers(1, 60),
-    st.integers(1, 60),
+PAYLOADS = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.just(ValueError("bad")),
+    st.just(math.nan),
+    st.just(-math.inf),
 )
-def test_each_text_gets_its_own_logit_or_its_own_failure(texts: list[str], budget: int, memory: int) -> None:
-    results = scored(texts, LengthDetector(memory), budget)
-    assert len(results) == len(texts)
-    for text, result in zip(texts, results, strict=True):
-        if len(text) > memory:
-            assert isinstance(result, OutOfMemory)
-        elif text == BAD:
-            assert isinstance(result, ArithmeticError)
-        elif text in {NAN, SHORT}:
-            assert isinstance(result, NoLogitError)
+ITEMS = st.lists(st.builds(encoded, PAYLOADS, st.integers(0, 40)), max_size=40)
+
+
+@given(ITEMS, st.integers(1, 100), st.integers(1, 60))
+def test_every_text_gets_its_own_result_in_order(batch: list[Encoded], budget: int, memory: int) -> None:
+    expected: list[object] = []
+    for one in batch:
+        if one.tokens > memory:
+            expected.append(OutOfMemory)
+        elif isinstance(one.payload, ValueError):
+            expected.append(ValueError)
         else:
-            assert result == len(text)
+            expected.append(one.payload if math.isfinite(one.payload) else NoLogitError)
+    assert as_told(Scorer(Numbers(memory), budget).score(batch)) == expected
 
 
-@given(st.lists(st.integers(1, 50).map("a".__mul__)), st.integers(1, 60))
-def test_no_call_is_above_the_budget_unless_one_text_is(texts: list[str], budget: int) -> None:
-    detector = LengthDetector()
-    scored(texts, detector, budget)
-    longest = max(map(len, texts), default=0)
-    assert all(tokens <= max(budget, longest) for tokens in detector.calls)
-    assert sum(detector.calls) == sum(map(len, texts))
+@given(ITEMS, st.integers(1, 100))
+def test_no_call_is_above_the_budget_but_of_one_text(batch: list[Encoded], budget: int) -> None:
+    detector = Numbers()
+    Scorer(detector, budget).score(batch)
+    sizes = {one.tokens for one in batch}
+    assert all(tokens <= budget or tokens in sizes for tokens in detector.calls)
 
 
-def test_one_bad_text_of_256_is_found_in_few_calls() -> None:
-    texts = ["fine"] * 256
-    texts[77] = BAD
-    detector = LengthDetector()
-    results = scored(texts, detector, 10_000)
-    assert [place for place, result in enumerate(results) if isinstance(result, Exception)] == [77]
-    assert len(detector.calls) == 1 + 2 * math.log2(256)
+def test_a_batch_within_the_budget_is_one_call() -> None:
+    detector = Numbers()
+    assert Scorer(detector, 256).score([encoded(0.5)] * 256) == [0.5] * 256
+    assert detector.calls == [256]
 
 
-def test_all_bad_texts_of_256_fail_each_by_itself() -> None:
-    results = scored([BAD] * 256, LengthDetector(), 10_000)
-    assert len({id(result) for result in results}) == 256
-    assert all(isinstance(result, ArithmeticError) for result in results)
+def test_one_bad_text_of_256_costs_a_bisection() -> None:
+    detector = Numbers()
+    batch = [encoded(ValueError("bad") if n == 77 else float(n)) for n in range(256)]
+    results = Scorer(detector, 256).score(batch)
+    assert [n for n, one in enumerate(results) if isinstance(one, ValueError)] == [77]
+    assert [one for n, one in enumerate(results) if n != 77] == [float(n) for n in range(256) if n != 77]
+    assert len(detector.calls) <= 2 * 8 + 1
 
 
-def test_without_memory_the_budget_is_halved_and_stays_so() -> None:
-    detector = LengthDetector(memory=30)
+def test_the_halved_budget_stays(subtests: None = None) -> None:
+    del subtests
+    detector = Numbers(memory=30)
     scorer = Scorer(detector, 100)
-    before = metric("out_of_memory_total")
-    batch = detector.encode(["a" * 10] * 20)
-    assert scorer.score(batch) == [10.0] * 20
+    before = OUT_OF_MEMORY._value.get()
+    assert scorer.score([encoded(1.0)] * 100) == [1.0] * 100
     assert scorer.token_budget == 25
-    assert metric("token_budget") == 25
-    assert metric("out_of_memory_total") == before + 2
-    assert scorer.score(batch) == [10.0] * 20
-    assert metric("out_of_memory_total") == before + 2
+    assert OUT_OF_MEMORY._value.get() - before == 2
+    assert TOKEN_BUDGET._value.get() == 25
+    detector.calls.clear()
+    scorer.score([encoded(1.0)] * 100)
+    assert detector.calls == [25] * 4
 
 
-def test_a_batch_below_the_budget_that_does_not_fit_is_split_at_once() -> None:
-    detector = LengthDetector(memory=30)
-    scorer = Scorer(detector, 10**6)
-    assert scorer.score(detector.encode(["a" * 10] * 4)) == [10.0] * 4
-    assert scorer.token_budget == 20
+def test_a_batch_below_the_budget_that_does_not_fit_halves_its_own_size() -> None:
+    scorer = Scorer(Numbers(memory=10), 1_000)
+    assert scorer.score([encoded(1.0)] * 16) == [1.0] * 16
+    assert scorer.token_budget == 8
 
 
-def test_one_text_too_large_for_the_device_leaves_the_budget_alone() -> None:
-    detector = LengthDetector(memory=30)
-    scorer = Scorer(detector, 25)
-    small, large, last = scorer.score(detector.encode(["a", "a" * 31, "a"]))
-    assert (small, last) == (1.0, 1.0)
-    assert isinstance(large, OutOfMemory)
-    assert scorer.token_budget == 25
+def test_a_text_too_large_for_the_device_is_its_own_failure_and_leaves_the_budget() -> None:
+    scorer = Scorer(Numbers(memory=50), 40)
+    results = scorer.score([encoded(1.0), encoded(2.0, tokens=60), encoded(3.0)])
+    assert as_told(results) == [1.0, OutOfMemory, 3.0]
+    assert scorer.token_budget == 40
 
 
-def test_an_empty_batch_calls_nothing() -> None:
-    detector = LengthDetector()
-    assert scored([], detector) == []
-    assert detector.calls == []
-
-
-def test_metrics_tell_budget_fill_and_tokens() -> None:
-    tokens = metric("batch_tokens_total")
-    fills = metric("batch_fill_count")
-    full = metric("batch_fill_sum")
-    scored(["a" * 40, "a" * 40, "a" * 40, "a" * 300], LengthDetector(), budget=100)
-    assert metric("token_budget") == 100
-    assert metric("batch_tokens_total") == tokens + 420
-    assert metric("batch_fill_count") == fills + 3
-    assert metric("batch_fill_sum") == pytest.approx(full + 0.8 + 0.4 + 1.0)
-
-
-def test_an_interrupt_is_no_failure_of_a_text() -> None:
-    class Interrupted(LengthDetector):
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_wrong_number_of_logits_is_not_handed_on(count: int) -> None:
+    class Miscounting(Numbers):
         def logits(self, batch: Sequence[Encoded]) -> list[float]:
-            raise KeyboardInterrupt(len(batch))
+            del batch
+            return [0.0] * count
+
+    results = Scorer(Miscounting(), 10).score([encoded(1.0), encoded(2.0)])
+    assert as_told(results) == ([0.0, 0.0] if count == 1 else [NoLogitError] * 2)
+
+
+def test_tokens_are_counted_once_for_what_was_scored() -> None:
+    before = BATCH_TOKENS._value.get()
+    Scorer(Numbers(), 8).score([encoded(1.0, tokens=3)] * 5)
+    assert BATCH_TOKENS._value.get() - before == 15
+
+
+def test_an_interrupt_is_not_taken_for_a_bad_text() -> None:
+    class Interrupted(Numbers):
+        def logits(self, batch: Sequence[Encoded]) -> list[float]:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        scored(["a"], Interrupted())
+        Scorer(Interrupted(), 8).score([encoded(1.0)])
