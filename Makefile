@@ -24,7 +24,7 @@ demo: venv  ## See it work: embedded Kafka and Valkey, the real worker, a table 
 	$(BIN)/flagstaff demo
 
 test: venv  ## Run the tests but the long runs.
-	$(BIN)/python -m pytest -m "not soak" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not soak" -n 3 --dist loadfile $(PYTEST_ARGS)
 
 soak: venv  ## The long runs, bounded, each with a printed table.
 	$(BIN)/python -m pytest -m soak --timeout 0 --capture no $(PYTEST_ARGS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -70,6 +71,7 @@ class FaultyDetector:
         if KILLS in text:
             os.kill(os.getpid(), signal.SIGKILL)
         if HANGS in text:
+            print(os.getpid(), file=sys.stderr, flush=True)  # noqa: T201 - so that a test knows when and who
             threading.Event().wait()
 
 

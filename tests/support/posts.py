@@ -1,4 +1,4 @@
-"""Posts for tests: from the shared tweets where they are at hand, else made up; and records that are no posts."""
+"""Posts for tests: from the shared tweets where they are at hand, else made up; and broken records."""
 
 from __future__ import annotations
 

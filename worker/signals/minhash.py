@@ -1,9 +1,9 @@
 """A signature that texts share in about the share of what they have in common (MinHash: Broder 1997).
 
-What is compared are the distinct sequences of three characters of a text's normal form, in which case, digits,
-punctuation, links, mentions and long runs of one letter are gone: what templates vary. The chance that two
-texts have the same least hash is the Jaccard similarity of their sequences; of each least hash one byte is
-kept (Li and König 2010).
+What is compared are the distinct sequences of three characters of a text's normal form, in which case,
+digits, punctuation, links, mentions and long runs of one letter are gone: what templates vary. The chance
+that two texts have the same least hash is the Jaccard similarity of their sequences; of each least hash one
+byte is kept (Li and König 2010).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 # A longer text is told by its beginning; a shorter normal form has too few sequences to tell texts apart.
 LONGEST: Final = 4_000
 SHORTEST: Final = 32
-# Texts meet in a band when they agree in all its hashes. With the Jaccard similarity J of their sequences they
-# meet somewhere with the chance 1 - (1 - J ** 5) ** 5: 0.99 at 0.9, 0.86 at 0.8, 0.0001 at 0.1.
+# Texts meet in a band when they agree in all its hashes. With a Jaccard similarity J of their sequences they
+# meet somewhere with the chance 1 - (1 - J ** 5) ** 5: 0.99 at 0.9, 0.86 at 0.8, 0.00005 at 0.1.
 BANDS: Final = 5
 ROWS: Final = 5
 HASHES: Final = BANDS * ROWS

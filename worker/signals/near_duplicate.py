@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from worker.signals.facts import Facts
 
-# Of the 25 hashes of two texts so many must agree. Of 85 million pairs of different tweets 25 do and meet in a
-# band; the least alike of those share half of their sequences.
+# Of the 25 hashes of two texts so many must agree. Of 85 million pairs of different tweets 25 do and meet in
+# a band; the least alike of those share half of their sequences.
 NEAR: Final = 19
 # Latest posts of a band that are looked at. With 65,536 values a band this covers the latest 8 million posts.
 MOST: Final = 128

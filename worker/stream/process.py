@@ -87,7 +87,7 @@ def run_process(
             source = Source(settings.kafka, settings.topics.posts, process_number=number)
         except KafkaError as error:
             raise BrokerError(
-                f"no answer from Kafka at {settings.kafka.bootstrap_servers} ({error!r}); see `flagstaff check`"
+                f"no answer from Kafka at {settings.kafka.bootstrap_servers}: {error!r}"
             ) from error
         outbox = Outbox(
             producer_options(settings.kafka, name),

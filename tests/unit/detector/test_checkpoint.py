@@ -61,6 +61,11 @@ def test_what_is_written_is_read_again(folder: Path) -> None:
     assert first.logits(first.encode(["a text"])) == again.logits(again.encode(["a text"]))
 
 
+def test_whoever_may_read_the_directory_may_read_the_weights(folder: Path) -> None:
+    modes = {path.stat().st_mode for path in folder.iterdir()}
+    assert len(modes) == 1
+
+
 def test_a_directory_without_a_manifest_has_none(tmp_path: Path) -> None:
     assert read_manifest(tmp_path) is None
 

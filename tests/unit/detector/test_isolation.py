@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import os
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ import pytest
 
 from tests.support import faulty_detector as faulty
 from tests.support.faulty_detector import FaultyDetector
+from tests.support.waiting import wait_until
 from worker.detector.constant import ConstantDetector
 from worker.detector.isolation import CrashedProcess, IsolatedScorer, TextFailedError, serve
 from worker.settings import DetectorSettings
@@ -128,28 +128,18 @@ def test_a_child_that_does_not_load_the_detector_is_no_texts_fault(
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
 def test_a_child_that_hangs_ends_with_its_parent() -> None:
     code = (
-        "from tests.unit.detector.test_isolation import *\n"
-        "import threading\n"
-        "threading.Thread(target=lambda: scorer().score([faulty.HANGS]), daemon=True).start()\n"
-        "while not children(): time.sleep(0.05)\n"
-        "child = psutil.Process(*children())\n"
-        "cpu = -1.0\n"
-        "while cpu != (cpu := sum(child.cpu_times()[:2])) or cpu < 0.1: time.sleep(0.5)\n"
-        "print(child.pid, flush=True)\n"
-        "time.sleep(60)\n"
+        "from worker.detector.isolation import IsolatedScorer\n"
+        "from worker.settings import DetectorSettings\n"
+        f"IsolatedScorer(DetectorSettings(model='constant'), {CHILD!r}).score([{faulty.HANGS!r}])\n"
     )
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    pid = int(parent.stdout.readline())
-    child = psutil.Process(pid)
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
-    assert child.wait(20) is None or not child.is_running()
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) as parent:
+        assert parent.stderr is not None
+        child = psutil.Process(int(parent.stderr.readline()))
+        parent.kill()
+    wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, timeout_s=20)
 
 
 def test_serving_ends_quietly_when_the_other_side_closes() -> None:
     sink = io.BytesIO()
     serve(FaultyDetector(ConstantDetector()), io.BytesIO(b"\x00\x00\x00\x05he"), sink)
     assert sink.getvalue() == b'\x00\x00\x00\x07"ready"'
-    assert os.getpid() > 0

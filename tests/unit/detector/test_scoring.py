@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from worker.detector.calibration import Calibration
 from worker.detector.protocol import Encoded, OutOfMemory
 from worker.detector.scoring import NoLogitError, Scorer
-from worker.metrics import BATCH_TOKENS, OUT_OF_MEMORY, TOKEN_BUDGET
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-Went = Callable[[int], float] if TYPE_CHECKING else object
+    from collections.abc import Sequence
 
 
 class Numbers:
@@ -45,6 +43,10 @@ class Numbers:
 
 def encoded(payload: object, tokens: int = 1) -> Encoded:
     return Encoded(payload, tokens, truncated=False)
+
+
+def counted(metric: str) -> float:
+    return REGISTRY.get_sample_value(metric) or 0.0
 
 
 def as_told(results: Sequence[float | Exception]) -> list[object]:
@@ -97,15 +99,14 @@ def test_one_bad_text_of_256_costs_a_bisection() -> None:
     assert len(detector.calls) <= 2 * 8 + 1
 
 
-def test_the_halved_budget_stays(subtests: None = None) -> None:
-    del subtests
+def test_the_halved_budget_stays() -> None:
     detector = Numbers(memory=30)
     scorer = Scorer(detector, 100)
-    before = OUT_OF_MEMORY._value.get()
+    before = counted("flagstaff_out_of_memory_total")
     assert scorer.score([encoded(1.0)] * 100) == [1.0] * 100
     assert scorer.token_budget == 25
-    assert OUT_OF_MEMORY._value.get() - before == 2
-    assert TOKEN_BUDGET._value.get() == 25
+    assert counted("flagstaff_out_of_memory_total") - before == 2
+    assert counted("flagstaff_token_budget") == 25
     detector.calls.clear()
     scorer.score([encoded(1.0)] * 100)
     assert detector.calls == [25] * 4
@@ -136,15 +137,15 @@ def test_a_wrong_number_of_logits_is_not_handed_on(count: int) -> None:
 
 
 def test_tokens_are_counted_once_for_what_was_scored() -> None:
-    before = BATCH_TOKENS._value.get()
+    before = counted("flagstaff_batch_tokens_total")
     Scorer(Numbers(), 8).score([encoded(1.0, tokens=3)] * 5)
-    assert BATCH_TOKENS._value.get() - before == 15
+    assert counted("flagstaff_batch_tokens_total") - before == 15
 
 
 def test_an_interrupt_is_not_taken_for_a_bad_text() -> None:
     class Interrupted(Numbers):
         def logits(self, batch: Sequence[Encoded]) -> list[float]:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(len(batch))
 
     with pytest.raises(KeyboardInterrupt):
         Scorer(Interrupted(), 8).score([encoded(1.0)])

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from worker.detector.constant import ConstantDetector
+from worker.lab.calibrating import Unseen
 from worker.lab.corpus import Sample
-from worker.lab.measuring import by_author, by_generator, logits_of
+from worker.lab.measuring import by_author, by_generator, by_lengths, logits_of
 
 
 def sample(
@@ -66,6 +67,20 @@ def test_authors_count_alike_however_much_they_post() -> None:
 
 def test_authors_of_one_label_alone_can_not_be_compared() -> None:
     assert by_author([sample("human", author="a")] * 9, np.zeros(9), seed=0) == []
+
+
+def test_lengths_are_measured_apart() -> None:
+    unseen = Unseen(
+        logits=np.array([0.0, 1.0, 3.0, 0.5, 2.0]),
+        machine=np.array([False, True, True, False, True]),
+        families=np.full(5, "news"),
+        tokens=np.array([12, 12, 14, 45, 59]),
+        weights=np.ones(5),
+    )
+    short, longer = by_lengths(unseen, 1.5)
+    assert (short.from_tokens, short.machine, short.human, short.auroc) == (10, 2, 1, 1.0)
+    assert (short.found, short.wrongly) == (0.5, 0.0)
+    assert (longer.from_tokens, longer.machine, longer.human, longer.found) == (40, 1, 1, 1.0)
 
 
 def test_logits_of_many_texts_are_in_order() -> None:

@@ -94,7 +94,10 @@ def test_its_calibration_says_where_it_holds_and_how_sure_it_is(folder: Path) ->
 def test_what_it_learned_from_stands_beside_it_without_texts_and_paths(folder: Path, data: Path) -> None:
     files = [path.read_bytes() for path in folder.iterdir()]
     assert not any(str(data.parent).encode() in content or b"tapestry" in content for content in files)
-    assert json.loads((folder / "detector.json").read_bytes())["provenance"]["recipe"]["hold_out"] == 0.4
+    provenance = json.loads((folder / "detector.json").read_bytes())["provenance"]
+    assert provenance["recipe"]["hold_out"] == 0.4
+    assert " --data made-up.jsonl.gz --hold-out-authors 0.4 " in provenance["command"]
+    assert sum(provenance["learned_from"].values()) + sum(provenance["held_out"].values()) == 2_400
 
 
 def test_the_same_data_and_seed_make_the_same_detector(folder: Path, data: Path, tmp_path: Path) -> None:
