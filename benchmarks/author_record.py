@@ -35,7 +35,7 @@ from worker.signals.facts import Facts, milliseconds
 from worker.signals.readings import SignalSet
 from worker.text import text_digest
 
-SEEDS = 1
+SEEDS = 4
 FOLDS = 4
 MOST_POSTS = 400
 LENGTHS = (10, 30, 100, 400)

@@ -33,10 +33,31 @@ _ASSIGNED: Final = re.compile(
     rf"""({_HIDDEN_NAMES}\w*['"]?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;&)}}]+)""", re.IGNORECASE
 )
 _HIDDEN: Final = "***"
+_WHILE_S: Final = 10.0
+_REMEMBERED: Final = 1_000
 
 
 class _Handler(logging.StreamHandler[TextIO]):
     """The one that `configure_logs` put there, so that it can be told from others and replaced."""
+
+
+class _OncePerWhile(logging.Filter):
+    """Lets a library say the same thing once in ten seconds: kafka-python repeats itself ten times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] == "worker":
+            return True
+        what = (record.name, record.getMessage())
+        if record.created - self._said.get(what, -_WHILE_S) < _WHILE_S:
+            return False
+        if len(self._said) == _REMEMBERED:
+            self._said.clear()
+        self._said[what] = record.created
+        return True
 
 
 def configure_logs(settings: LogSettings, *, stream: TextIO | None = None, **always: object) -> None:
@@ -66,6 +87,7 @@ def configure_logs(settings: LogSettings, *, stream: TextIO | None = None, **alw
     # The default traceback of the console renderer shows local variables, among them posts.
     console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     handler = _Handler(stream)
+    handler.addFilter(_OncePerWhile())
     handler.setFormatter(
         ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],

@@ -16,8 +16,8 @@ class Places:
     """Through another client library than the worker's, but for what that one has no call for."""
 
     def __init__(self, servers: str, group: str) -> None:
-        # Of librdkafka's log only what is an error.
-        self._admin = AdminClient({"bootstrap.servers": servers, "log_level": 3})
+        # Of librdkafka's log next to nothing: it has no way to be closed before its brokers are.
+        self._admin = AdminClient({"bootstrap.servers": servers, "log_level": 2})
         # It never joins the group: it only asks for committed offsets, which are told once they are stable.
         self._consumer = Consumer(
             {"bootstrap.servers": servers, "group.id": group, "isolation.level": "read_committed"}

@@ -34,8 +34,8 @@ def producer_of(servers: str, name: str) -> Iterator[Any]:
         bootstrap_servers=servers,
         transactional_id=name,
         transaction_timeout_ms=10_000,
-        request_timeout_ms=1_000,
-        max_block_ms=10_000,
+        request_timeout_ms=3_000,
+        max_block_ms=20_000,
         metrics_enabled=False,
         kafka_client=StrictClient,
     )

@@ -83,6 +83,14 @@ def test_libraries_speak_from_warning_on_through_the_same_renderer(stream: io.St
     )
 
 
+def test_a_library_that_repeats_itself_is_heard_once(stream: io.StringIO) -> None:
+    configure_logs(LogSettings(), stream=stream)
+    for _ in range(50):
+        logging.getLogger("kafka.cluster").error("Topic %s not found", "posts")
+    logging.getLogger("kafka.cluster").error("Topic %s not found", "flags")
+    assert [line["event"] for line in lines(stream)] == ["Topic posts not found", "Topic flags not found"]
+
+
 def test_warnings_become_log_lines(stream: io.StringIO) -> None:
     configure_logs(LogSettings(), stream=stream)
     with warnings.catch_warnings():

@@ -99,6 +99,8 @@ def _show(trained: Trained) -> None:
         click.echo(f"  {'family':20} {'generator':58} {'machine':>7} {'human':>6}  AUROC  found  wrongly")
         for one in figures["texts"]:
             _row(one.family, one.generator, one)
+        for one in figures["humans"]:
+            click.echo(f"  {one.source:20} {'humans alone':58} {'':7} {one.human:6} {one.wrongly:23.1%}")
         for one in figures["lengths"]:
             _row("of all", f"from {one.from_tokens} tokens", one)
         for one in figures["authors"]:

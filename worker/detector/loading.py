@@ -36,9 +36,11 @@ def load_detector(settings: DetectorSettings) -> Detector:
     """
     _check_device(settings.device)
     if settings.model == "constant":
+        _check_local(settings)
         _check_plain(settings, "constant detector")
         return ConstantDetector()
     if settings.model == "default":
+        _check_local(settings)
         return _from_folder(settings, DEFAULT_FOLDER)
     folder = Path(settings.model)
     try:
@@ -46,6 +48,7 @@ def load_detector(settings: DetectorSettings) -> Detector:
     except OSError as error:
         raise SettingsError(f"settings: detector.model {settings.model!r}: {error.strerror}") from None
     if kind == "directory":
+        _check_local(settings)
         return _from_folder(settings, folder)
     if kind == "file":
         raise SettingsError(
@@ -103,6 +106,14 @@ def _extra() -> Iterator[None]:
             f"detector: a transformers model needs torch and transformers ({error}): "
             "pip install 'flagstaff[transformers]'"
         ) from None
+
+
+def _check_local(settings: DetectorSettings) -> None:
+    if settings.revision is not None:
+        raise SettingsError(
+            f"settings: detector.revision {settings.revision!r} is for a hub id, but detector.model "
+            f"{settings.model!r} is on this machine; unset it"
+        )
 
 
 def _check_device(device: str) -> None:

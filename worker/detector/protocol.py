@@ -51,6 +51,7 @@ class Detector(Protocol):
 
         Raises:
             OutOfMemory: the batch was too large for the device; a smaller one may work.
+            DeviceLost: this process can't use the device any more.
             Exception: anything else means that some text of the batch can't be scored.
         """
         ...
@@ -58,3 +59,11 @@ class Detector(Protocol):
 
 class OutOfMemory(Exception):  # noqa: N818 - the name everybody knows it by
     """The device had no memory for this batch."""
+
+
+class DeviceLost(BaseException):
+    """The device answers this process with errors only, so the process has to end.
+
+    After some errors CUDA refuses everything until the process is started again: every text would seem bad.
+    The process that follows finds by itself whether one text brings it about.
+    """

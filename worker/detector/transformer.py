@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from worker.detector.protocol import Encoded, OutOfMemory
+from worker.detector.protocol import DeviceLost, Encoded, OutOfMemory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 # What lies behind this many characters a token is not tokenised: a post may have half a million of them.
 _CHARS_PER_TOKEN: Final = 64
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_NO_MEMORY: Final = re.compile("out of memory|not enough memory|DefaultCPUAllocator")
+_NO_MEMORY: Final = re.compile("out of memory|not enough memory|DefaultCPUAllocator|ALLOC_FAILED")
+_DEVICE_LOST: Final = re.compile("CUDA (driver )?error")
 
 
 class TransformerDetector:
@@ -86,6 +87,7 @@ class TransformerDetector:
 
         Raises:
             OutOfMemory: there was no memory for one of them.
+            DeviceLost: CUDA failed in another way, after which it does not work again in this process.
         """
         try:
             with torch.inference_mode():
@@ -95,6 +97,8 @@ class TransformerDetector:
         except RuntimeError as error:  # torch.OutOfMemoryError is one; the CPU's has no class of its own
             if isinstance(error, torch.OutOfMemoryError) or _NO_MEMORY.search(str(error)):
                 raise OutOfMemory(str(error).partition("\n")[0]) from error
+            if isinstance(error, torch.AcceleratorError) or _DEVICE_LOST.search(str(error)):
+                raise DeviceLost(str(error).partition("\n")[0]) from error
             raise
 
     def _encoded(self, inputs: dict[str, list[int]], *, truncated: bool) -> Encoded:

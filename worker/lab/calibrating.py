@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CONFIDENCE: Final = 0.95
 # Below this the rate of a hundredth can't be told from nothing.
 ENOUGH_HUMANS: Final = 200
-_USEFUL_AUROC: Final = 0.6
+_USEFUL_AUROC: Final = 0.7
 _LENGTHS: Final = (1, 5, 10, 15, 20, 30, 40, 60, 80, 120, 200, 400)
 _WITHIN: Final = 0.999
 
@@ -84,7 +84,7 @@ def shortest_useful(unseen: Unseen, logit: float, target: float) -> int:
     """Tokens from which on the detector means something.
 
     In that class of lengths and all longer ones, the share of human texts above the logit is not above the
-    target beyond chance, and the AUROC is at least 0.6. Classes with fewer than 200 human texts or none of
+    target beyond chance, and the AUROC is at least 0.7. Classes with fewer than 200 human texts or none of
     a machine do not count.
     """
     shortest = _LENGTHS[-1]

@@ -67,6 +67,20 @@ class LengthComparison(Struct, frozen=True, kw_only=True):
     wrongly: float
 
 
+class HumanShare(Struct, frozen=True, kw_only=True):
+    """The human texts of one source: a rate that holds for one need not hold for another.
+
+    Attributes:
+        source: where they come from.
+        human: how many they are.
+        wrongly: as above.
+    """
+
+    source: str
+    human: int
+    wrongly: float
+
+
 class AuthorComparison(Struct, frozen=True, kw_only=True):
     """The mean logit of some posts of an author, machines against humans, each author counting alike.
 
@@ -163,6 +177,20 @@ def by_lengths(unseen: Unseen, threshold: float) -> list[LengthComparison]:
         )
         for low, human, machine in by_length(unseen)
         if len(human) and len(machine)
+    ]
+
+
+def by_human_source(
+    samples: Sequence[Sample], logits: NDArray[np.float64], threshold: float
+) -> list[HumanShare]:
+    """The share above the threshold for each source of human texts."""
+    human: dict[str, list[float]] = defaultdict(list)
+    for sample, logit in zip(samples, logits.tolist(), strict=True):
+        if not sample.is_machine:
+            human[sample.source].append(logit)
+    return [
+        HumanShare(source=source, human=len(theirs), wrongly=_share_above(np.array(theirs), threshold))
+        for source, theirs in sorted(human.items())
     ]
 
 

@@ -27,7 +27,7 @@ from worker.lab.calibrating import (
 from worker.lab.corpus import CorpusError
 from worker.lab.cropping import cropped
 from worker.lab.fitting import balanced_weights, feature_matrix, fit_logistic, quantised
-from worker.lab.measuring import by_author, by_generator, by_lengths, logits_of
+from worker.lab.measuring import by_author, by_generator, by_human_source, by_lengths, logits_of
 from worker.lab.splits import folds, hold_out
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def train_linear(
 
     The calibration comes from cross-fitting: the texts of each fourth of the authors and documents get their
     logits from weights that were trained on the other three. The bound on false positives is then counted
-    with the final weights, on held-out human texts that took part in nothing.
+    with the final weights, on human texts that took part in nothing: the held-out and the further ones.
 
     Args:
         samples: the texts to learn from.
@@ -116,7 +116,10 @@ def train_linear(
             f"{ENOUGH_HUMANS} human texts of a similar length, and machine texts that it tells from them"
         )
     report("measuring")
-    held_out = _unseen(held, logits_of(fit.detector, [one.text for one in held]))
+    fresh = _not_learned_from(further, kept)
+    authors = {one.author for one in kept if one.author}
+    strangers = [*held, *(one for one in fresh if one.author not in authors)]
+    unknown = _unseen(strangers, logits_of(fit.detector, [one.text for one in strangers]))
     calibration = Calibration(
         fitted=True,
         slope=slope,
@@ -125,7 +128,7 @@ def train_linear(
         max_tokens=most,
         languages=recipe.languages,
         threshold=threshold_probability(cut, slope, intercept),
-        false_positive_bound=false_positive_bound(held_out.of_length(least, most), cut),
+        false_positive_bound=false_positive_bound(unknown.of_length(least, most), cut),
     )
     manifest = Manifest(
         format=1,
@@ -140,7 +143,7 @@ def train_linear(
             "held_out": _counts(held),
         },
     )
-    return Trained(manifest, fit.weights, _measured(fit, kept, held, further, cut=cut, seed=recipe.seed))
+    return Trained(manifest, fit.weights, _measured(fit, kept, held, fresh, cut=cut, seed=recipe.seed))
 
 
 def _fit(kept: Sequence[Sample], recipe: Recipe, report: Callable[[str], None]) -> _Fit:
@@ -173,14 +176,12 @@ def _measured(  # noqa: PLR0913 - each is another part of what is measured
     fit: _Fit,
     kept: Sequence[Sample],
     held: Sequence[Sample],
-    further: Sequence[Sample],
+    fresh: Sequence[Sample],
     *,
     cut: float,
     seed: int,
 ) -> dict[str, Any]:
-    learned = {one.doc for one in kept if one.doc} | {one.text for one in kept}
     authors = {one.author for one in kept if one.author}
-    fresh = [one for one in further if one.doc not in learned and one.text not in learned]
     groups = {
         "held out": held,
         "further": fresh,
@@ -191,19 +192,28 @@ def _measured(  # noqa: PLR0913 - each is another part of what is measured
     }
     measured: dict[str, Any] = {}
     for name, group in groups.items():
+        if not group:
+            continue
         logits = logits_of(fit.detector, [one.text for one in group])
         measured[name] = {
             "texts": by_generator(group, logits, cut),
+            "humans": by_human_source(group, logits, cut),
             "authors": by_author(group, logits, seed),
             "lengths": by_lengths(_unseen(group, logits), cut),
         }
     whole = fit.unseen.logits[: len(kept)]
     measured["learned from, cross-fitted"] = {
         "texts": by_generator(kept, whole, cut),
+        "humans": by_human_source(kept, whole, cut),
         "authors": by_author(kept, whole, seed),
         "lengths": by_lengths(fit.unseen, cut),
     }
     return measured
+
+
+def _not_learned_from(further: Sequence[Sample], kept: Sequence[Sample]) -> list[Sample]:
+    learned = {one.doc for one in kept if one.doc} | {one.text for one in kept}
+    return [one for one in further if one.doc not in learned and one.text not in learned]
 
 
 def _unseen(pieces: Sequence[Sample], logits: NDArray[np.float64]) -> Unseen:

@@ -13,7 +13,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from worker.signals.facts import name_of
-from worker.signals.protocol import Row
+from worker.signals.protocol import Row, constants
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,20 +30,21 @@ _ROW: Final = struct.Struct(">d8s4sd?")
 # A sorted set an author: event time; post, start of the text's digest, logit. The logit is kept as the
 # detector gave it, so that a new calibration holds for old posts too.
 _OBSERVE: Final = """
-local ttl, kept = ARGV[3], tonumber(ARGV[4])
+local ttl, bound = ARGV[3], tonumber(ARGV[4])
 for i, key in ipairs(KEYS) do
   local at, member, covered = struct.unpack('>dc20b', ARGV[1], (i - 1) * 29 + 1)
   if covered == 1 then
     redis.call('ZADD', key, at, member)
-    redis.call('ZREMRANGEBYRANK', key, 0, -kept - 1)
+    redis.call('ZREMRANGEBYRANK', key, 0, -bound - 1)
     redis.call('PEXPIRE', key, ttl)
   end
 end
 """
 # A post that the detector is not calibrated for leaves nothing behind, but what came before it is read.
 _READ: Final = """
-local window, most, replies = tonumber(ARGV[2]), tonumber(ARGV[5]), {}
-local slope, intercept, clip = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local window, kept, replies = tonumber(ARGV[2]), tonumber(ARGV[5]), {}
+local most, slope, intercept = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local clip = tonumber(ARGV[9])
 for i, key in ipairs(KEYS) do
   local at, member, covered = struct.unpack('>dc20b', ARGV[1], (i - 1) * 29 + 1)
   if covered == 0 then redis.call('ZADD', key, at, member) end
@@ -65,6 +66,7 @@ for i, key in ipairs(KEYS) do
       end
     end
     reply = string.format('%d %.17g', count, sum)
+    if rank > kept then redis.call('ZREMRANGEBYRANK', key, 0, rank - kept - 1) end
   end
   if covered == 0 then redis.call('ZREM', key, member) end
   replies[i] = reply
@@ -91,9 +93,7 @@ class AuthorRecord:
         self.observe = _OBSERVE
         self.read = _READ
         self.constants: tuple[str, ...] = (
-            f"{window_s * 1000}",
-            f"{window_s * 2000}",
-            f"{2 * most}",
+            *constants(window_s, 2 * most),
             f"{most}",
             f"{calibration.slope!r}",
             f"{calibration.intercept!r}",

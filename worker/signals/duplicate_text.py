@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from worker.signals.facts import name_of
-from worker.signals.protocol import Row
+from worker.signals.protocol import Row, constants
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,16 +22,17 @@ _ROW: Final = struct.Struct(">d8s8s")
 
 # A sorted set a text: event time, post and author.
 _OBSERVE: Final = """
-local ttl, kept = ARGV[3], tonumber(ARGV[4])
+local ttl, bound = ARGV[3], tonumber(ARGV[4])
 for i, key in ipairs(KEYS) do
   local at, member = struct.unpack('>dc16', ARGV[1], (i - 1) * 24 + 1)
   redis.call('ZADD', key, at, member)
-  redis.call('ZREMRANGEBYRANK', key, 0, -kept - 1)
+  redis.call('ZREMRANGEBYRANK', key, 0, -bound - 1)
   redis.call('PEXPIRE', key, ttl)
 end
 """
 _READ: Final = """
-local window, most, replies = tonumber(ARGV[2]), tonumber(ARGV[5]), {}
+local window, kept, replies = tonumber(ARGV[2]), tonumber(ARGV[5]), {}
+local most = tonumber(ARGV[6])
 for i, key in ipairs(KEYS) do
   local at, member = struct.unpack('>dc16', ARGV[1], (i - 1) * 24 + 1)
   local rank = redis.call('ZRANK', key, member)
@@ -49,6 +50,7 @@ for i, key in ipairs(KEYS) do
         end
       end
     end
+    if rank > kept then redis.call('ZREMRANGEBYRANK', key, 0, rank - kept - 1) end
   end
   replies[i] = others
 end
@@ -68,7 +70,7 @@ class DuplicateText:
     def __init__(self, window_s: int) -> None:
         self.observe = _OBSERVE
         self.read = _READ
-        self.constants: tuple[str, ...] = (f"{window_s * 1000}", f"{window_s * 2000}", f"{_KEPT}", f"{MOST}")
+        self.constants: tuple[str, ...] = (*constants(window_s, _KEPT), f"{MOST}")
 
     def rows(self, batch: Sequence[Facts]) -> list[Row | None]:
         """The text's key, and who posted it when."""

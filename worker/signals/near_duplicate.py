@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from worker.signals.facts import name_of
 from worker.signals.minhash import signatures
-from worker.signals.protocol import Row
+from worker.signals.protocol import Row, constants
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,20 +23,21 @@ _ROW: Final = struct.Struct(">d8s8s4s25s")
 
 # A sorted set a band and its value: event time; post, author, start of the text's digest, the hashes' bytes.
 _OBSERVE: Final = """
-local ttl, kept = ARGV[3], tonumber(ARGV[4])
+local ttl, bound = ARGV[3], tonumber(ARGV[4])
 for i = 0, #KEYS / 5 - 1 do
   local at, member = struct.unpack('>dc45', ARGV[1], i * 53 + 1)
   for band = 1, 5 do
     local key = KEYS[i * 5 + band]
     redis.call('ZADD', key, at, member)
-    redis.call('ZREMRANGEBYRANK', key, 0, -kept - 1)
+    redis.call('ZREMRANGEBYRANK', key, 0, -bound - 1)
     redis.call('PEXPIRE', key, ttl)
   end
 end
 """
 # Most of those that share a band's value by accident differ in the band's own bytes, so these come first.
 _READ: Final = """
-local window, most, near, replies = tonumber(ARGV[2]), tonumber(ARGV[5]), tonumber(ARGV[6]), {}
+local window, kept, replies = tonumber(ARGV[2]), tonumber(ARGV[5]), {}
+local most, near = tonumber(ARGV[6]), tonumber(ARGV[7])
 
 local function is_near(own, earlier)
   local others, agreeing = {string.byte(earlier, 21, 45)}, 0
@@ -70,6 +71,7 @@ for i = 0, #KEYS / 5 - 1 do
         end
       end
     end
+    if rank > kept then redis.call('ZREMRANGEBYRANK', key, 0, rank - kept - 1) end
   end
   replies[i + 1] = others
 end
@@ -91,9 +93,7 @@ class NearDuplicate:
         self.observe = _OBSERVE
         self.read = _READ
         self.constants: tuple[str, ...] = (
-            f"{window_s * 1000}",
-            f"{window_s * 2000}",
-            f"{2 * MOST}",
+            *constants(window_s, 2 * MOST),
             f"{MOST}",
             f"{NEAR}",
         )

@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from worker.signals.facts import name_of
-from worker.signals.protocol import Row
+from worker.signals.protocol import Row, constants
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,20 +21,21 @@ _ROW: Final = struct.Struct(">d8s")
 
 # A sorted set an author: event time, post. Equal times are ordered by the member's bytes.
 _OBSERVE: Final = """
-local ttl, kept = ARGV[3], tonumber(ARGV[4])
+local ttl, bound = ARGV[3], tonumber(ARGV[4])
 for i, key in ipairs(KEYS) do
   local at, post = struct.unpack('>dc8', ARGV[1], (i - 1) * 16 + 1)
   redis.call('ZADD', key, at, post)
-  redis.call('ZREMRANGEBYRANK', key, 0, -kept - 1)
+  redis.call('ZREMRANGEBYRANK', key, 0, -bound - 1)
   redis.call('PEXPIRE', key, ttl)
 end
 """
 _READ: Final = """
-local window, replies = tonumber(ARGV[2]), {}
+local window, kept, replies = tonumber(ARGV[2]), tonumber(ARGV[5]), {}
 for i, key in ipairs(KEYS) do
   local at, post = struct.unpack('>dc8', ARGV[1], (i - 1) * 16 + 1)
   local rank = redis.call('ZRANK', key, post)
   replies[i] = rank and rank + 1 - redis.call('ZCOUNT', key, '-inf', at - window)
+  if rank and rank > kept then redis.call('ZREMRANGEBYRANK', key, 0, rank - kept - 1) end
 end
 return replies
 """
@@ -50,7 +51,7 @@ class PostingRate:
     def __init__(self, window_s: int) -> None:
         self.observe = _OBSERVE
         self.read = _READ
-        self.constants: tuple[str, ...] = (f"{window_s * 1000}", f"{window_s * 2000}", f"{_KEPT}")
+        self.constants: tuple[str, ...] = constants(window_s, _KEPT)
 
     def rows(self, batch: Sequence[Facts]) -> list[Row | None]:
         """The author's key, and when which post came."""

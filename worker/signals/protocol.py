@@ -6,12 +6,16 @@ the post lacks, or Redis away. A missing value is never zero.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.signals.facts import Facts
+
+
+# Posts under one key in one batch that are all read rightly.
+_IN_A_BATCH: Final = 4_096
 
 
 class PostSignal(Protocol):
@@ -37,9 +41,9 @@ class Row(NamedTuple):
 class StateSignal(Protocol):
     """A signal that remembers other posts in Redis.
 
-    Both scripts are Lua, run by EVAL. They get KEYS: the keys of all rows, in order; ARGV[1]: their
-    arguments, joined; then `constants`. `observe` notes the posts and returns nothing; `read` comes after it
-    in the same round trip, returns one reply a post, and changes nothing that a later reading could see.
+    Both scripts are Lua, run by EVAL. They get KEYS: the keys of all rows, in the order of event time;
+    ARGV[1]: their arguments, joined; then `constants`. `observe` notes the posts and returns nothing; `read`
+    comes after it in the same round trip and returns one reply a post.
 
     A post is noted under its own id, so one that is delivered again counts once. A reading looks only at
     posts before its own in the order of (event time, digest of the post's id), so the order in which a
@@ -62,3 +66,12 @@ class StateSignal(Protocol):
     def value(self, reply: Any) -> float | None:
         """The value that a reply stands for."""
         ...
+
+
+def constants(window_s: int, kept: int) -> tuple[str, str, str, str]:
+    """The first constants of every signal: window and expiry in milliseconds; bounds on a key's members.
+
+    A key never has more members than the third. Reading a post removes what lies more than the fourth before
+    it, so a flood that comes in one batch is read whole and leaves little behind.
+    """
+    return f"{window_s * 1000}", f"{window_s * 2000}", f"{kept + _IN_A_BATCH}", f"{kept}"

@@ -90,9 +90,10 @@ class SignalSet:
     ) -> dict[int, Column]:
         """The columns of the signals that remember, by their place; none where Redis is away."""
         calls: list[_Call] = []
+        order = sorted(range(len(batch)), key=lambda position: batch[position].at)
         for place, signal in self._from_state:
             rows = _rows(signal, batch, failures)
-            asked = [(position, row) for position, row in enumerate(rows) if row is not None]
+            asked = [(position, row) for position in order if (row := rows[position]) is not None]
             start = f"{self._prefix}:{self.names[place]}:"
             for first in range(0, len(asked), _POSTS_A_SCRIPT):
                 part = asked[first : first + _POSTS_A_SCRIPT]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, MessageSizeTooLargeError
+from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from worker.errors import BrokerError
 from worker.stream.client import client_options
@@ -43,7 +43,7 @@ class Sender:
             "acks": "all",
             "enable_idempotence": True,
             "request_timeout_ms": settings.request_timeout_ms,
-            "max_block_ms": settings.request_timeout_ms * 2,
+            "max_block_ms": settings.request_timeout_ms,
             "bootstrap_timeout_ms": settings.request_timeout_ms,
             "linger_ms": _LINGER_MS,
             "metrics_enabled": False,
@@ -54,6 +54,12 @@ class Sender:
             raise self._broken(error) from error
         try:
             self._producer.partitions_for(topic)
+        except KafkaTimeoutError as error:
+            self._producer.close(timeout=0)
+            raise BrokerError(
+                f"topic {topic} at {self._servers} does not exist, or its partitions have no leader; "
+                "`flagstaff check` tells more"
+            ) from error
         except KafkaError as error:
             self._producer.close(timeout=0)
             raise self._broken(error) from error

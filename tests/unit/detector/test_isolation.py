@@ -11,9 +11,11 @@ import pytest
 
 from tests.support import faulty_detector as faulty
 from tests.support.faulty_detector import FaultyDetector
+from tests.support.tiny_transformer import SENTENCES, save_roberta
 from tests.support.waiting import wait_until
 from worker.detector.constant import ConstantDetector
 from worker.detector.isolation import CrashedProcess, IsolatedScorer, TextFailedError, serve
+from worker.detector.loading import load_detector
 from worker.settings import DetectorSettings
 
 SETTINGS = DetectorSettings(model="constant", isolation_timeout_s=20.0)
@@ -35,6 +37,18 @@ def test_the_child_gives_what_the_detector_gives_here() -> None:
     detector = ConstantDetector()
     assert readings == [(0.0, one.tokens, one.truncated) for one in detector.encode(texts)]
     assert children() == before
+
+
+def test_a_model_gives_the_same_bits_in_the_child(tmp_path: Path) -> None:
+    settings = DetectorSettings(model=str(save_roberta(tmp_path)), device="cpu")
+    detector = load_detector(settings)
+    texts = [*SENTENCES, "", " ".join(SENTENCES)]
+    encoded = detector.encode(texts)
+    expected = [
+        (logit, one.tokens, one.truncated)
+        for logit, one in zip(detector.logits(encoded), encoded, strict=True)
+    ]
+    assert IsolatedScorer(settings).score(texts) == expected
 
 
 def test_no_texts_need_no_child() -> None:

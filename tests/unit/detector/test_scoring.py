@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import REGISTRY
 
 from worker.detector.calibration import Calibration
 from worker.detector.protocol import Encoded, OutOfMemory
 from worker.detector.scoring import NoLogitError, Scorer
+from worker.metrics import REGISTRY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

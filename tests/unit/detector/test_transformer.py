@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tests.support.tiny_transformer import SENTENCES, save_bert, save_gpt2, save_roberta
 from worker.detector.calibration import Calibration
 from worker.detector.pretrained import load_transformer
-from worker.detector.protocol import Encoded, OutOfMemory
+from worker.detector.protocol import DeviceLost, Encoded, OutOfMemory
+from worker.detector.scoring import Scorer
 from worker.detector.transformer import TransformerDetector
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def test_half_precision_is_near_float32_and_has_another_digest(
     [
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB"),
         RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
         RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 20 bytes"),
         MemoryError(),
     ],
@@ -136,6 +138,18 @@ def test_half_precision_is_near_float32_and_has_another_digest(
 def test_no_memory_has_one_name(error: Exception) -> None:
     with pytest.raises(OutOfMemory):
         failing(error).logits([Encoded({"input_ids": [1]}, 1, truncated=False)])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.AcceleratorError("CUDA error: device-side assert triggered"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling cublasSgemm"),
+    ],
+)
+def test_an_error_after_which_the_device_is_lost_is_not_an_error_of_a_text(error: Exception) -> None:
+    with pytest.raises(DeviceLost):
+        Scorer(failing(error), 8).score([Encoded({"input_ids": [1]}, 1, truncated=False)] * 2)
 
 
 def test_other_errors_stay_what_they_are() -> None:

@@ -6,7 +6,7 @@ import pytest
 from worker.detector.constant import ConstantDetector
 from worker.lab.calibrating import Unseen
 from worker.lab.corpus import Sample
-from worker.lab.measuring import by_author, by_generator, by_lengths, logits_of
+from worker.lab.measuring import by_author, by_generator, by_human_source, by_lengths, logits_of
 
 
 def sample(
@@ -67,6 +67,17 @@ def test_authors_count_alike_however_much_they_post() -> None:
 
 def test_authors_of_one_label_alone_can_not_be_compared() -> None:
     assert by_author([sample("human", author="a")] * 9, np.zeros(9), seed=0) == []
+
+
+def test_each_source_of_human_texts_is_counted_apart() -> None:
+    samples = [
+        sample("human", "web:a"),
+        sample("human", "web:b"),
+        sample("human", "web:b"),
+        sample("machine"),
+    ]
+    found = by_human_source(samples, np.array([0.0, 0.0, 2.0, 2.0]), 1.0)
+    assert [(one.source, one.human, one.wrongly) for one in found] == [("web:a", 1, 0.0), ("web:b", 2, 0.5)]
 
 
 def test_lengths_are_measured_apart() -> None:
