@@ -42,7 +42,7 @@ class _Handler(logging.StreamHandler[TextIO]):
 
 
 class _OncePerWhile(logging.Filter):
-    """Lets a library say the same thing once in ten seconds: kafka-python repeats itself ten times a second."""
+    """Lets a library say the same thing once in ten seconds: kafka-python says some ten times a second."""
 
     def __init__(self) -> None:
         super().__init__()

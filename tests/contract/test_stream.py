@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.topics import TopicFactory
+    from worker.settings import Settings
 
 
 @pytest.fixture
@@ -85,10 +86,13 @@ def test_a_quiet_topic_is_answered_within_the_latency_and_the_commit_interval(
         assert time.monotonic() - begun < 5
 
 
+@pytest.mark.parametrize(
+    "membership", [{}, {"KAFKA__GROUP_INSTANCE_ID": "worker"}], ids=["dynamic", "static"]
+)
 def test_a_worker_goes_on_from_the_committed_offsets(
-    broker: str, topics: dict[str, str], tmp_path: Path
+    broker: str, topics: dict[str, str], tmp_path: Path, membership: dict[str, str]
 ) -> None:
-    settings = worker_settings(tmp_path, broker, topics)
+    settings = worker_settings(tmp_path, broker, topics, **membership)
     for start in (0, 100, 200):
         publish(broker, topics["posts"], _values(100, start=start))
         with running(settings):
@@ -130,6 +134,27 @@ def test_two_workers_with_one_transactional_id_fence_each_other_until_one_stops(
             wait_until(lambda: all_decided(broker, both[0].settings), what="the end of the topic")
             worker.end()
     assert _decided(broker, topics) == Counter({f"p{number}": 1 for number in range(start)})
+
+
+def test_two_workers_with_one_static_membership_do_not_both_go_on(
+    broker: str, topics: dict[str, str], tmp_path: Path
+) -> None:
+    def settings(name: str) -> Settings:
+        return worker_settings(tmp_path / name, broker, topics, KAFKA__GROUP_INSTANCE_ID="same")
+
+    publish(broker, topics["posts"], _values(100))
+    first = Running(settings("a"))
+    wait_until(lambda: all_decided(broker, first.settings), what="the first posts")
+    with running(settings("b")) as second:
+        # kafka-python goes on reading after it was displaced: the refused transaction tells.
+        publish(broker, topics["posts"], _values(100, start=100))
+        wait_until(lambda: all_decided(broker, second.settings), what="the other posts")
+        publish(broker, topics["posts"], _values(100, start=200))
+        assert first.ended(60)
+        assert isinstance(first.error, FencedError)
+        assert "group_instance_id" in str(first.error)
+        wait_until(lambda: all_decided(broker, second.settings), what="the last posts")
+    assert _decided(broker, topics) == Counter({f"p{number}": 1 for number in range(300)})
 
 
 def test_too_many_dead_letters_stop_the_worker_and_are_not_committed(

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_FENCED = (ProducerFencedError, InvalidProducerEpochError, FencedInstanceIdError)
+_FENCED = (ProducerFencedError, InvalidProducerEpochError)
 _REFUSED = (
     AuthorizationError,
     MessageSizeTooLargeError,
@@ -49,7 +49,7 @@ _REFUSED = (
     UnsupportedVersionError,
 )
 
-Fate = Literal["ready", "committed", "fenced", "stale", "unknown", "refused"]
+Fate = Literal["ready", "committed", "fenced", "displaced", "stale", "unknown", "refused"]
 
 
 class Outgoing(NamedTuple):
@@ -73,7 +73,8 @@ class Report(NamedTuple):
     """What became of the outbox's latest work.
 
     `ready`: a producer stands by. `committed`: done. Otherwise nothing may be taken as done: `fenced`
-    (another worker has the transactional id), `stale` (the group has moved on), `unknown` (no telling),
+    (another worker has the transactional id), `displaced` (another has the static membership), `stale` (the
+    group has moved on), `unknown` (no telling),
     `refused` (the broker won't take it, `error` says why).
     """
 
@@ -149,6 +150,8 @@ def _fate_of(error: Exception) -> Fate:
     while cause is not None:
         if isinstance(cause, _FENCED):
             return "fenced"
+        if isinstance(cause, FencedInstanceIdError):
+            return "displaced"
         if isinstance(cause, CommitFailedError):
             return "stale"
         if isinstance(cause, _REFUSED):
@@ -222,7 +225,9 @@ class Outbox:
         elif report.fate == "committed":
             TRANSACTIONS.inc()
         else:
-            counter = {"fenced": FENCED, "stale": STALE, "unknown": UNKNOWN}.get(report.fate)
+            counter = {"fenced": FENCED, "displaced": FENCED, "stale": STALE, "unknown": UNKNOWN}.get(
+                report.fate
+            )
             if counter is not None:
                 counter.inc()
         return report

@@ -43,6 +43,8 @@ class Recovery:
         """
         if report.fate == "refused":
             raise BrokerError(f"Kafka refuses the transaction: {_sentence(report.error)}") from report.error
+        if report.fate == "displaced":
+            raise FencedError(displaced())
         if report.fate == "unknown":
             self._unknown_at = time.monotonic()
         elif report.fate == "fenced":
@@ -64,6 +66,14 @@ class Recovery:
                 f"transactional id {self._transactional_id!r}; give each its own host name, data_dir or "
                 "FLAGSTAFF_KAFKA__TRANSACTIONAL_ID_PREFIX"
             )
+
+
+def displaced() -> str:
+    """What to say when another consumer has taken over this one's static membership."""
+    return (
+        "another consumer uses the same kafka.group_instance_id (FLAGSTAFF_KAFKA__GROUP_INSTANCE_ID); "
+        "give each worker its own"
+    )
 
 
 def _sentence(error: Exception | None) -> str:

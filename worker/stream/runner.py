@@ -22,6 +22,7 @@ from worker.errors import BrokerError, FencedError
 from worker.metrics import COMMITTED, DEAD_LETTERS, DECISIONS, DISCARDED, LAST_TURN
 from worker.stream.budget import Budget
 from worker.stream.outbox import Transaction
+from worker.stream.recovery import displaced
 
 if TYPE_CHECKING:
     import threading
@@ -117,9 +118,7 @@ class Runner:
         except (AuthorizationError, SaslAuthenticationFailedError) as error:
             raise BrokerError(f"Kafka refuses to let this worker read: {error}") from error
         except FencedInstanceIdError as error:
-            raise FencedError(
-                "another consumer uses the same kafka.group_instance_id; give each worker its own"
-            ) from error
+            raise FencedError(displaced()) from error
         except KafkaError as error:
             log.warning("poll_failed", error=repr(error))
             self._source.give_up()

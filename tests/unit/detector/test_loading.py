@@ -289,18 +289,30 @@ def test_a_revision_is_for_the_hub_only(folder: Path) -> None:
         assert "detector.revision" in refused(SettingsError, model, revision=COMMIT)
 
 
-def test_a_hub_that_does_not_answer() -> None:
+def from_the_hub(cache: Path) -> subprocess.CompletedProcess[str]:
+    """Loads a hub id in a process of its own, without a network, and prints what it is."""
     code = (
         "from worker.detector.loading import load_detector\n"
         "from worker.settings import DetectorSettings\n"
-        f"load_detector(DetectorSettings(model='org/name', revision='{COMMIT}'))\n"
+        f"detector = load_detector(DetectorSettings(model='org/name', revision='{COMMIT}'))\n"
+        "print(detector.name, detector.digest)\n"
     )
-    environ = os.environ | {"HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(
+    environ = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(cache)}
+    return subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
     )
-    assert "DetectorError: detector: can't get org/name at" in done.stderr.splitlines()[-1]
-    assert "name its directory" in done.stderr.splitlines()[-1]
+
+
+def test_a_model_of_the_hub_is_that_of_its_commit(folder: Path, tmp_path: Path) -> None:
+    snapshots = tmp_path / "cache" / "models--org--name" / "snapshots"
+    shutil.copytree(folder, snapshots / COMMIT)
+    assert from_the_hub(tmp_path / "cache").stdout == f"org/name {load(folder).digest}\n"
+
+
+def test_a_hub_that_does_not_answer(tmp_path: Path) -> None:
+    said = from_the_hub(tmp_path).stderr.splitlines()[-1]
+    assert "DetectorError: detector: can't get org/name at" in said
+    assert "name its directory" in said
 
 
 def test_a_missing_extra(folder: Path) -> None:
