@@ -14,7 +14,7 @@ from tests.faults.wire import Api
 if TYPE_CHECKING:
     from tests.faults.wire import Request
 
-Action = Literal["hold", "cut before", "cut after"]
+Action = Literal["hold", "hold and cut", "cut before", "cut after"]
 What = Literal["held", "left", "let go", "cut", "forwarded", "answered", "undelivered"]
 
 _BEGINS: Final = frozenset({Api.ADD_PARTITIONS_TO_TXN, Api.ADD_OFFSETS_TO_TXN})
@@ -40,8 +40,9 @@ class Fault:
 
     `hold` keeps the request, and what the client sends behind it on the same connection waits too. Once let
     go it reaches the broker over the connection that it came by, also where the client has gone; what
-    waited behind it is dropped then. `cut before` closes the client's connection and drops the request;
-    `cut after` lets it through and closes the connection in place of the answer.
+    waited behind it is dropped then. `hold and cut` closes the client's connection too, so that the client
+    sees a disconnect rather than a time-out. `cut before` closes it and drops the request; `cut after` lets
+    the request through and closes the connection in place of the answer.
 
     Attributes:
         api: which request.

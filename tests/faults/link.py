@@ -90,8 +90,11 @@ class Link:
             injection.note("cut")
             injection.end()
             return False
-        if injection is not None and injection.fault.action == "hold":
+        if injection is not None and injection.fault.action in {"hold", "hold and cut"}:
             self._late, self._held = True, injection
+            if injection.fault.action == "hold and cut":
+                self._to_client.transport.abort()
+                injection.note("cut")
             await injection.hold()
             self._held = None
         self._pending[request.correlation] = (request, injection)

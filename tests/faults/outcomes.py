@@ -60,11 +60,16 @@ class Case(NamedTuple):
     @property
     def fault(self) -> str:
         """The fault in words."""
-        return self.action if self.let_go is None else f"held, let go {self.let_go.value}"
+        if self.let_go is None:
+            return self.action
+        held = "held" if self.action == "hold" else "held and cut"
+        return f"{held}, let go {self.let_go.value}"
 
 
 _FAULTS: Final[list[tuple[Action, Moment | None]]] = [
     *(("hold", moment) for moment in Moment),
+    # kafka-python gives up by itself after a time-out, but repeats after a disconnect.
+    *(("hold and cut", moment) for moment in Moment),
     ("cut before", None),
     ("cut after", None),
 ]
@@ -99,7 +104,7 @@ class Round:
     aborted_seen: int = 0
     left_open: list[str] = field(default_factory=list)
     stall_s: float = 0.0
-    sightings: list[Sighting] = field(default_factory=list)
+    sightings: list[Sighting] = field(default_factory=list, repr=False)
 
     @property
     def is_right(self) -> bool:
