@@ -165,6 +165,8 @@ def serve_parent(load: Callable[[DetectorSettings], Detector]) -> None:
     if sys.platform == "linux":
         # A text that hangs this process must not leave it behind when the worker is killed.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Ctrl-C reaches every process of a terminal; the worker decides what becomes of its children.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     sink = os.fdopen(os.dup(1), "wb")
     # What libraries print must not come between the answers.
     os.dup2(2, 1)
