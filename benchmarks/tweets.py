@@ -1,8 +1,8 @@
 """How well flags tell posts and authors apart, from the flags themselves: `python -m benchmarks.tweets`.
 
-The tweets of a labelled file go through a real worker, topic to topic; every figure is then computed from the
-published flags and the labels alone. Tweets carry neither account data nor a time: each is given a time of its
-own, a minute after the one before, so that the author's own record can build up.
+The tweets of a labelled file go through a real worker, topic to topic; every figure is then worked out from
+the published flags and the labels alone. Tweets carry neither account data nor a time: each is given a time
+of its own, a minute after the one before, so that the author's own record can build up.
 """
 
 from __future__ import annotations

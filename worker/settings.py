@@ -90,7 +90,9 @@ class RedisSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class DetectorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which detector decides, on what."""
 
-    model: Annotated[str, _doc("A directory, a hub id, or `default` for the one that ships.")] = "default"
+    model: Annotated[
+        str, _doc("A directory, a hub id, `default` (it ships) or `constant` (says nothing).")
+    ] = "default"
     revision: Annotated[str | None, _doc("Commit of a hub id; needed for one.")] = None
     device: Annotated[str, _doc("`auto`, `cpu`, `cuda` or `cuda:N`.")] = "auto"
     dtype: Annotated[

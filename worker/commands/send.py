@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn
 
 from worker.commands.context import settings_of
+from worker.commands.lines import numbered_lines
 from worker.intake import InvalidPostError, PostReader
 from worker.stream.sender import Sender
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_SHOW_EVERY: Final = 500
 
 
 @click.command("send")
@@ -36,7 +29,7 @@ def send(ctx: click.Context, *, file: IO[bytes], topic: str | None, raw: bool) -
     reader = PostReader(settings.fields, settings.stream.max_text_chars, settings.stream.max_post_bytes)
     refused = 0
     with Sender(settings.kafka, topic or settings.topics.posts) as sender:
-        for number, line in _lines(file):
+        for number, line in numbered_lines(file):
             if not raw and not line.strip():
                 continue
             key, why = _key(reader, line)
@@ -58,19 +51,3 @@ def _key(reader: PostReader, line: bytes) -> tuple[bytes | None, str | None]:
     except InvalidPostError as error:
         return None, str(error)
     return (post.author.id if post.author is not None else post.id).encode(), None
-
-
-def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Each line with its number from 1 and without its end, a progress bar beside it on a terminal."""
-    path = Path(file.name)
-    size = path.stat().st_size if path.is_file() else None
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.fields[lines]} lines"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=size, lines=0)
-        read = 0
-        for number, line in enumerate(file, start=1):
-            yield number, line.rstrip(b"\r\n")
-            read += len(line)
-            if number % _SHOW_EVERY == 0:
-                progress.update(task, completed=read, lines=number)

@@ -65,6 +65,7 @@ class LinearDetector:
         self.digest = blake2b(
             b"linear %d " % _FEATURES_VERSION
             + msgspec.json.encode(model)
+            + msgspec.json.encode(calibration)
             + np.ascontiguousarray(weights, "<i2").tobytes(),
             digest_size=16,
         ).hexdigest()

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
@@ -73,10 +74,11 @@ def load_transformer(
             f"detector: {folder}: its tokenizer knows {len(tokenizer)} tokens, its model {rows}; they do "
             "not belong together"
         )
+    calibration = manifest.calibration if manifest is not None else Calibration()
     return TransformerDetector(
         manifest.name if manifest is not None else name,
-        _digest(folder, labels, number_format, where),
-        manifest.calibration if manifest is not None else Calibration(),
+        _digest(folder, labels, calibration, number_format, where),
+        calibration,
         tokenizer=tokenizer,
         model=model.eval().to(where),
         machine=labels.index("machine"),
@@ -168,7 +170,13 @@ def _max_tokens(tokenizer: Any, model: Any) -> int:
     return min(limits)
 
 
-def _digest(folder: Path, labels: tuple[str, str], dtype: torch.dtype, device: torch.device) -> str:
+def _digest(
+    folder: Path,
+    labels: tuple[str, str],
+    calibration: Calibration,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> str:
     weights = list(folder.glob("*.safetensors")) or list(folder.glob("*.bin"))
     beside = [path for pattern in _BESIDE for path in folder.glob(pattern)]
     whole = blake2b(digest_size=16)
@@ -177,4 +185,5 @@ def _digest(folder: Path, labels: tuple[str, str], dtype: torch.dtype, device: t
             whole.update(path.name.encode() + b"\0" + file_digest(file, blake2b).digest())
     packages = [f"{package} {version(package)}" for package in _PACKAGES]
     whole.update("\0".join([*labels, str(dtype), device.type, *packages]).encode())
+    whole.update(msgspec.json.encode(calibration))
     return whole.hexdigest()

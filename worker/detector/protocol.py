@@ -34,7 +34,8 @@ class Detector(Protocol):
 
     Attributes:
         name: a short name for people.
-        digest: hex digest of everything a logit depends on: weights, tokenizer, number format, device kind.
+        digest: hex digest of everything its word depends on: weights, tokenizer, number format, device kind,
+            calibration.
         calibration: how a logit becomes a probability, and for which lengths and languages.
     """
 

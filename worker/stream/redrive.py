@@ -10,21 +10,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 
-from worker.errors import BrokerError
-from worker.stream.client import client_options, producer_options
+from worker.stream.client import producer_options
 from worker.stream.dead_letters import ATTEMPTS, ERROR, OURS, STAGE
+from worker.stream.extent import ExtentReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from worker.settings import Settings
+    from worker.stream.extent import Extent
 
 REDRIVEN: Final = "flagstaff-redriven"
 _BATCH: Final = 500
-_POLL_MS: Final = 500
-_QUIET_POLLS: Final = 60
 
 
 class Choice(NamedTuple):
@@ -68,17 +67,18 @@ def redrive(
         KafkaError: a transaction did not go through; what went before is sent and marked. Run it again.
         BrokerError: the dead-letter topic can't be read to its end.
     """
-    topic = settings.topics.dead_letters
+    reader = ExtentReader(settings.kafka, settings.topics.dead_letters)
     producer = KafkaProducer(
         **producer_options(settings.kafka, f"{settings.kafka.transactional_id_prefix}-redrive")
     )
     try:
         # Before reading: this ends whatever an earlier redrive left open.
         producer.init_transactions()
-        done = {name for record in _records(settings, topic) if (name := _marked(record)) is not None}
+        (extent,) = reader.extents([0])
+        done = {name for record in _records(reader, extent) if (name := _marked(record)) is not None}
         sent = before = passed_over = 0
         batch: list[Any] = []
-        for record in _records(settings, topic):
+        for record in _records(reader, extent):
             if _marked(record) is not None:
                 continue
             if _name(record) in done:
@@ -96,6 +96,7 @@ def redrive(
             progress(sent)
     finally:
         producer.close(timeout=5)
+        reader.close()
     return Redriven(sent + before + passed_over, sent, before, passed_over)
 
 
@@ -127,33 +128,6 @@ def _marked(record: Any) -> str | None:
     return None
 
 
-def _records(settings: Settings, topic: str) -> Iterator[Any]:
-    """Every committed record that the topic held when the call began."""
-    consumer = KafkaConsumer(
-        **client_options(settings.kafka),
-        group_id=None,
-        isolation_level="read_committed",
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-    )
-    try:
-        numbers = consumer.partitions_for_topic(topic)
-        if not numbers:
-            raise BrokerError(f"the topic {topic!r} (topics.dead_letters) does not exist")
-        partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
-        consumer.assign(partitions)
-        ends: dict[TopicPartition, int] = consumer.end_offsets(partitions)
-        consumer.seek_to_beginning(*partitions)
-        quiet = 0
-        # The position moves over markers of transactions too, which are never returned as records.
-        while any(consumer.position(partition) < ends[partition] for partition in partitions):
-            polled = consumer.poll(timeout_ms=_POLL_MS)
-            quiet = 0 if polled else quiet + 1
-            if quiet > _QUIET_POLLS:
-                raise BrokerError(
-                    f"the topic {topic!r} can't be read to its end: is a transaction left open in it?"
-                )
-            for partition, records in polled.items():
-                yield from (record for record in records if record.offset < ends[partition])
-    finally:
-        consumer.close()
+def _records(reader: ExtentReader, extent: Extent) -> Iterator[Any]:
+    for records, _ in reader.records(extent):
+        yield from records

@@ -69,7 +69,7 @@ def test_a_broken_line_is_named(tmp_path: Path, broken: str, why: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"not gzip", gzip.compress(b"{}" * 999)[:-9]])
+@pytest.mark.parametrize("content", [b"not gzip", gzip.compress(b"{}" * 999)[:-9]], ids=["plain", "cut"])
 def test_a_file_that_can_not_be_read_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(content)
