@@ -63,8 +63,8 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--posts", type=int, default=300_000, help="posts read by each run")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--posts", type=int, default=150_000, help="posts read by each run")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--memory", action="store_true", help="also peak memory at 10 thousand and 1 million posts"
     )
@@ -108,6 +108,7 @@ def _run(contestant: Contestant, servers: str, topic: str, count: int) -> Result
         env=os.environ | {"PYTHONWARNINGS": "ignore"},
     )
     line = json.loads(done.stdout.splitlines()[0])
+    print(f"{contestant.name}: {line['posts_per_s']:.0f} posts/s", file=sys.stderr, flush=True)
     return Result(line["posts_per_s"], line["peak_mib"])
 
 

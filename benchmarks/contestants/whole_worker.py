@@ -13,6 +13,7 @@ from benchmarks.contestants.bare import ONE_IN
 from benchmarks.contestants.measure import Meter
 from worker.detector.calibration import Calibration
 from worker.detector.protocol import Encoded
+from worker.logs import configure_logs
 from worker.metrics import COMMITTED, TRANSACTIONS
 from worker.settings import PREFIX, load_settings
 from worker.stream.process import run_process
@@ -58,6 +59,7 @@ def main() -> None:
             "LOG__LEVEL": "error",
         } | ({"SIGNALS__ENABLED": signals} if signals != "all" else {})
         settings = load_settings(environ={f"{PREFIX}{name}": value for name, value in environ.items()})
+        configure_logs(settings.log)
         stop = threading.Event()
         threading.Thread(target=_watch, args=(count, stop), daemon=True).start()
         run_process(settings, number=0, stop=stop, detector=FreeDetector())

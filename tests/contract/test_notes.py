@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FIRST, SECOND = Place("posts", 0, 7), Place("posts", 1, 9)
+FIRST, SECOND = ("posts", 0, 7), ("posts", 1, 9)
 
 
 @pytest.fixture

@@ -25,6 +25,13 @@ _OURS: Final = frozenset(
         "session_timeout_ms", "transaction_timeout_ms", "transactional_id",
     }
 )  # fmt: skip
+# A partition is only fetched again once what came of it is read, so a fetch has to last a while.
+_FETCH_BYTES: Final = 4 * 2**20
+# A transaction flushes at its end. Until then full batches are worth waiting for: each one wakes a thread.
+_BATCH_BYTES: Final = 256 * 2**10
+_LINGER_MS: Final = 20
+# A dead letter is as large as the largest post, and four headers more.
+_REQUEST_BYTES: Final = 2 * 2**20
 _HEARTBEAT_MS: Final = 3_000
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
 
@@ -45,31 +52,40 @@ def consumer_options(settings: KafkaSettings) -> dict[str, Any]:
     are only read once no transaction over them is open (KIP-447), without which a partition that moves
     while its old owner commits would be decided twice.
     """
-    return _options(settings, _CONSUMER.keys()) | {
-        "enable_auto_commit": False,
-        "isolation_level": "read_committed",
-        "auto_offset_reset": settings.auto_offset_reset,
-        "group_id": settings.group_id,
-        "session_timeout_ms": settings.session_timeout_ms,
-        "heartbeat_interval_ms": min(_HEARTBEAT_MS, settings.session_timeout_ms // 3),
-        "max_poll_interval_ms": settings.max_poll_interval_ms,
-        "request_timeout_ms": settings.request_timeout_ms,
-        "metrics_enabled": False,
-    }
+    return (
+        {"max_partition_fetch_bytes": _FETCH_BYTES}
+        | _options(settings, _CONSUMER.keys())
+        | {
+            "enable_auto_commit": False,
+            "isolation_level": "read_committed",
+            "auto_offset_reset": settings.auto_offset_reset,
+            "group_id": settings.group_id,
+            "session_timeout_ms": settings.session_timeout_ms,
+            "heartbeat_interval_ms": min(_HEARTBEAT_MS, settings.session_timeout_ms // 3),
+            "max_poll_interval_ms": settings.max_poll_interval_ms,
+            "request_timeout_ms": settings.request_timeout_ms,
+            "metrics_enabled": False,
+        }
+    )
 
 
 def producer_options(settings: KafkaSettings, transactional_id: str) -> dict[str, Any]:
     """What a transactional producer is made with."""
-    return _options(settings, _PRODUCER.keys()) | {
-        "acks": "all",
-        "enable_idempotence": True,
-        "kafka_client": StrictClient,
-        "transactional_id": transactional_id,
-        "transaction_timeout_ms": settings.transaction_timeout_ms,
-        "request_timeout_ms": settings.request_timeout_ms,
-        "max_block_ms": settings.request_timeout_ms * 2,
-        "metrics_enabled": False,
-    }
+    ours = {"batch_size": _BATCH_BYTES, "linger_ms": _LINGER_MS, "max_request_size": _REQUEST_BYTES}
+    return (
+        ours
+        | _options(settings, _PRODUCER.keys())
+        | {
+            "acks": "all",
+            "enable_idempotence": True,
+            "kafka_client": StrictClient,
+            "transactional_id": transactional_id,
+            "transaction_timeout_ms": settings.transaction_timeout_ms,
+            "request_timeout_ms": settings.request_timeout_ms,
+            "max_block_ms": settings.request_timeout_ms * 2,
+            "metrics_enabled": False,
+        }
+    )
 
 
 def _options(settings: KafkaSettings, wanted: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 import structlog
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+# Where a post stands: topic, partition, offset. A plain tuple, since one is made for every post.
+Place = tuple[str, int, int]
 NotedStage = Literal["encode", "score"]
 _STAGES: Final[tuple[NotedStage, ...]] = ("encode", "score")
 _SUSPECTS: Final = "suspects"
@@ -35,17 +37,9 @@ _SUSPECTS: Final = "suspects"
 _MAX_AGE_S: Final = 3600
 
 
-class Place(NamedTuple):
-    """Where a post stands."""
-
-    topic: str
-    partition: int
-    offset: int
-
-
 class _Note(msgspec.Struct, frozen=True):
     at: float
-    places: list[tuple[str, int, int]]
+    places: list[Place]
 
 
 class Notes:
@@ -111,7 +105,7 @@ class Notes:
                 lines += self._read(number)
         for path in self._slot.folder.glob(f"*.{_SUSPECTS}"):
             lines += path.read_bytes().splitlines()
-        return {Place(*place) for _, note in _young(lines) for place in note.places}
+        return {place for _, note in _young(lines) for place in note.places}
 
     def _shared(self, *, mine: bool) -> list[bytes]:
         """The notes in Redis: those under this worker's name, or all others."""

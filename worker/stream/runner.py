@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 
 _IDLE_POLL_MS: Final = 100
 _BUSY_POLL_MS: Final = 5
-_LAG_EVERY_S: Final = 5.0
+_LOOK_EVERY_S: Final = 1.0
 
 
 class Runner:
@@ -74,7 +74,7 @@ class Runner:
         self._decided: list[Item] = []
         self._decided_since = 0.0
         self._committing: list[Item] = []
-        self._lag_due = 0.0
+        self._look_due = 0.0
 
     def run(self) -> None:
         """Turns until `stop` is set and the work in flight is committed, or the grace period is over.
@@ -101,8 +101,10 @@ class Runner:
         while items := self._pipeline.take(timeout_s=0.0):
             self._account(items)
         self._publish()
-        if now >= self._lag_due:
-            self._lag_due = now + _LAG_EVERY_S
+        if now >= self._look_due:
+            self._look_due = now + _LOOK_EVERY_S
+            joined = self._source.group() is not None
+            self._health.ready(self._outbox.ready and joined, "waiting for Kafka")
             self._source.measure_lag()
 
     def _read(self, *, hungry: bool) -> None:
@@ -179,8 +181,6 @@ class Runner:
                 self._committed()
             elif report.fate != "ready":
                 self._give_up_work(report)
-        place = self._source.group()
-        self._health.ready(self._outbox.ready and place is not None, "waiting for Kafka")
 
     def _committed(self) -> None:
         self._recovery.committed()

@@ -10,7 +10,6 @@ from worker.metrics import ISOLATED, TOMBSTONES
 from worker.moderator import Decided, Failed, Received, encode_flag
 from worker.records import Source
 from worker.stream.dead_letters import dead_letter
-from worker.stream.notes import Place
 from worker.stream.outbox import Outgoing
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from worker.records import Flag
     from worker.settings import Settings
     from worker.stream.item import Item
-    from worker.stream.notes import Notes
+    from worker.stream.notes import Notes, Place
     from worker.stream.tenure import Tenures
 
 _TRACE: Final = "traceparent"
@@ -165,4 +164,5 @@ class Stages:
 
 
 def _place(item: Item) -> Place:
-    return Place(item.record.topic, item.record.partition, item.record.offset)
+    record = item.record
+    return record.topic, record.partition, record.offset

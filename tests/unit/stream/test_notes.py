@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from worker.stream.notes import Notes, Place
+from worker.stream.notes import Notes
 from worker.stream.slot import Slot
 
 if TYPE_CHECKING:
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-_POSTS = [Place("posts", 0, 7), Place("posts", 1, 9)]
+_POSTS = [("posts", 0, 7), ("posts", 1, 9)]
 
 
 def _notes(slot: Slot) -> Notes:
@@ -26,7 +26,7 @@ def test_what_was_noted_when_a_process_ended_is_found_by_the_next(tmp_path: Path
     slot.release()
     heir = Slot(tmp_path)
     inherited = _notes(heir)
-    inherited.write("score", [Place("posts", 5, 5)])
+    inherited.write("score", [("posts", 5, 5)])
     assert inherited.left_behind() == set(_POSTS)
     inherited.close()
     heir.release()
@@ -62,7 +62,7 @@ def test_a_torn_note_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_an_heir_that_dies_of_another_post_leaves_both(tmp_path: Path) -> None:
-    others = [Place("posts", 2, 1)]
+    others = [("posts", 2, 1)]
     for places in (_POSTS, others):
         slot = Slot(tmp_path)
         notes = _notes(slot)
@@ -84,7 +84,7 @@ def test_what_an_heir_suspects_its_neighbours_suspect(tmp_path: Path) -> None:
     slot.release()
     heir = Slot(tmp_path)
     inherited = _notes(heir)
-    inherited.write("score", [Place("posts", 3, 3)])
+    inherited.write("score", [("posts", 3, 3)])
     assert notes.left_behind() == set(_POSTS)
     notes.close()
     inherited.close()
