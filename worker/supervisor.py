@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from worker.errors import BreakerTrippedError, SettingsError
+from worker.errors import BreakerTrippedError, FencedError, SettingsError
 
 if TYPE_CHECKING:
     import threading
@@ -24,8 +24,14 @@ _LONGEST_DELAY_S: Final = 30.0
 # A process that lived this long is not failing at its start: its next delay begins small again.
 _STEADY_S: Final = 60.0
 _LOOK_EVERY_S: Final = 0.1
-# These are not mended by starting again: they end the whole command.
-_FINAL_CODES: Final = frozenset({SettingsError.exit_code, BreakerTrippedError.exit_code})
+# What a process says to its supervisor when it was fenced once too often; the command's own code is 1 then.
+FENCED_CODE: Final = 64
+# These are not mended by starting again: they end the whole command, with the code beside them.
+_FINAL_CODES: Final = {
+    SettingsError.exit_code: SettingsError.exit_code,
+    BreakerTrippedError.exit_code: BreakerTrippedError.exit_code,
+    FENCED_CODE: FencedError.exit_code,
+}
 
 
 class _Worker:
@@ -85,7 +91,7 @@ class Supervisor:
                     continue
                 ended = worker.process.poll()
                 if ended in _FINAL_CODES:
-                    code = ended
+                    code = _FINAL_CODES[ended]
                 elif ended is not None:
                     delay = worker.died(now)
                     log.warning("worker_died", process=worker.number, code=ended, restart_in_s=delay)
@@ -110,7 +116,8 @@ class Supervisor:
         code = 0
         for process in running:
             try:
-                code = max(code, process.wait(max(0.0, deadline - time.monotonic())))
+                ended = process.wait(max(0.0, deadline - time.monotonic()))
+                code = max(code, _FINAL_CODES.get(ended, min(abs(ended), 1)))
             except subprocess.TimeoutExpired:
                 log.warning("worker_killed", pid=process.pid, grace_s=self._grace_s)
                 process.kill()

@@ -11,12 +11,16 @@ from tests.support.independent_reader import committed_records
 from tests.support.posts import broken, posts
 from tests.support.running import Running, all_decided, publish, running, worker_settings
 from tests.support.waiting import wait_until
+from worker.detector.constant import ConstantDetector
 from worker.errors import BreakerTrippedError, FencedError
+from worker.metrics import REBALANCES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tests.support.topics import TopicFactory
+    from worker.detector.protocol import Encoded
     from worker.settings import Settings
 
 
@@ -155,6 +159,27 @@ def test_two_workers_with_one_static_membership_do_not_both_go_on(
         assert "group_instance_id" in str(first.error)
         wait_until(lambda: all_decided(broker, second.settings), what="the last posts")
     assert _decided(broker, topics) == Counter({f"p{number}": 1 for number in range(300)})
+
+
+class _Slow(ConstantDetector):
+    """A model that takes longer for a batch than the group's patience with a silent member."""
+
+    def logits(self, batch: Sequence[Encoded]) -> list[float]:
+        time.sleep(8)
+        return super().logits(batch)
+
+
+def test_a_batch_longer_than_the_session_evicts_nobody(
+    broker: str, topics: dict[str, str], tmp_path: Path
+) -> None:
+    publish(broker, topics["posts"], _values(100))
+    settings = worker_settings(tmp_path, broker, topics, KAFKA__MAX_POLL_INTERVAL_MS="6000")
+    lost = REBALANCES.labels(kind="lost")
+    before = lost._value.get()
+    with running(settings, detector=_Slow()):
+        wait_until(lambda: all_decided(broker, settings), what="the end of the topic")
+    assert lost._value.get() == before
+    assert _decided(broker, topics) == Counter({f"p{number}": 1 for number in range(100)})
 
 
 def test_too_many_dead_letters_stop_the_worker_and_are_not_committed(

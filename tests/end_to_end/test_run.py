@@ -5,7 +5,7 @@ import os
 import random
 import signal
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import psutil
 import pytest
@@ -17,6 +17,7 @@ from tests.support.waiting import wait_until
 from tests.support.worker import WorkerProcesses
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.topics import TopicFactory
@@ -33,20 +34,36 @@ def topics(kafka: str, topic: TopicFactory) -> dict[str, str]:
     }
 
 
-def _worker(settings: Settings, folder: Path, **more: str) -> WorkerProcesses:
-    plain = {
-        "KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
-        "KAFKA__GROUP_ID": settings.kafka.group_id,
-        "KAFKA__TRANSACTIONAL_ID_PREFIX": settings.kafka.transactional_id_prefix,
-        "KAFKA__SESSION_TIMEOUT_MS": str(settings.kafka.session_timeout_ms),
-        "TOPICS__POSTS": settings.topics.posts,
-        "TOPICS__FLAGS": settings.topics.flags,
-        "TOPICS__DEAD_LETTERS": settings.topics.dead_letters,
-        "DETECTOR__MODEL": "constant",
-        "EMIT": "all",
-        "HTTP__PORT": "0",
-    }
-    return WorkerProcesses(plain | more, folder, folder / "log")
+class Starter(Protocol):
+    def __call__(self, settings: Settings, folder: Path, **more: str) -> WorkerProcesses: ...
+
+
+@pytest.fixture
+def start() -> Iterator[Starter]:
+    """Starts `flagstaff run` with the settings of a test; ends what the test leaves behind."""
+    started: list[WorkerProcesses] = []
+
+    def begin(settings: Settings, folder: Path, **more: str) -> WorkerProcesses:
+        plain = {
+            "KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
+            "KAFKA__GROUP_ID": settings.kafka.group_id,
+            "KAFKA__TRANSACTIONAL_ID_PREFIX": settings.kafka.transactional_id_prefix,
+            "KAFKA__SESSION_TIMEOUT_MS": str(settings.kafka.session_timeout_ms),
+            "TOPICS__POSTS": settings.topics.posts,
+            "TOPICS__FLAGS": settings.topics.flags,
+            "TOPICS__DEAD_LETTERS": settings.topics.dead_letters,
+            "DETECTOR__MODEL": "constant",
+            "EMIT": "all",
+            "HTTP__PORT": "0",
+        }
+        folder.mkdir(exist_ok=True)
+        started.append(WorkerProcesses(plain | more, folder, folder / "log"))
+        started[-1].start()
+        return started[-1]
+
+    yield begin
+    for worker in started:
+        worker.close()
 
 
 def _values(count: int, start: int = 0) -> list[bytes]:
@@ -54,11 +71,10 @@ def _values(count: int, start: int = 0) -> list[bytes]:
 
 
 def test_killed_processes_are_started_again_and_sigterm_ends_all_with_code_0(
-    kafka: str, topics: dict[str, str], tmp_path: Path
+    kafka: str, topics: dict[str, str], tmp_path: Path, start: Starter
 ) -> None:
     settings = worker_settings(tmp_path, kafka, topics)
-    worker = _worker(settings, tmp_path, PROCESSES="2")
-    worker.start()
+    worker = start(settings, tmp_path, PROCESSES="2")
     turn = random.Random(1)  # noqa: S311 - reproducible, not secret
     publish(kafka, topics["posts"], _values(1000))
     wait_until(lambda: all_decided(kafka, settings), what="the first posts")
@@ -67,8 +83,8 @@ def test_killed_processes_are_started_again_and_sigterm_ends_all_with_code_0(
     worker.kill_one(turn)
     publish(kafka, topics["posts"], _values(1000, start=1000))
     wait_until(lambda: all_decided(kafka, settings), what="the posts after the kill")
+    wait_until(lambda: len(worker.pids()) == 2, what="the second process")
     after = set(worker.pids())
-    assert len(after) == 2
     assert len(before & after) == 1
     assert worker.stop() == 0
     assert not any(psutil.pid_exists(pid) for pid in after)
@@ -79,11 +95,10 @@ def test_killed_processes_are_started_again_and_sigterm_ends_all_with_code_0(
 
 
 def test_the_processes_end_with_their_supervisor_whatever_ends_it(
-    kafka: str, topics: dict[str, str], tmp_path: Path
+    kafka: str, topics: dict[str, str], tmp_path: Path, start: Starter
 ) -> None:
     settings = worker_settings(tmp_path, kafka, topics)
-    worker = _worker(settings, tmp_path, PROCESSES="2")
-    worker.start()
+    worker = start(settings, tmp_path, PROCESSES="2")
     publish(kafka, topics["posts"], _values(10))
     wait_until(lambda: all_decided(kafka, settings), what="the posts")
     pids = worker.pids()
@@ -92,13 +107,66 @@ def test_the_processes_end_with_their_supervisor_whatever_ends_it(
     wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids), what="the end of the processes")
 
 
-def test_a_breaker_ends_the_command_with_code_3(kafka: str, topics: dict[str, str], tmp_path: Path) -> None:
+def test_a_breaker_ends_the_command_with_code_3(
+    kafka: str, topics: dict[str, str], tmp_path: Path, start: Starter
+) -> None:
     settings = worker_settings(tmp_path, kafka, topics)
     publish(kafka, topics["posts"], [b"{not json"] * 200)
-    worker = _worker(settings, tmp_path, BREAKER__MAX_RUN="100")
-    worker.start()
+    worker = start(settings, tmp_path, BREAKER__MAX_RUN="100")
     assert worker.wait() == 3
     assert "dead letters (breaker.max_run)" in worker.log()
+
+
+def test_two_commands_with_one_transactional_id_are_not_started_again_and_again(
+    kafka: str, topics: dict[str, str], tmp_path: Path, start: Starter
+) -> None:
+    settings = worker_settings(tmp_path, kafka, topics)
+    both = [start(settings, tmp_path / name, STREAM__MAX_FENCED="2") for name in ("a", "b")]
+    sent = 0
+    while all(worker.process.poll() is None for worker in both) and sent < 5000:
+        publish(kafka, topics["posts"], _values(50, start=sent))
+        sent += 50
+    wait_until(lambda: any(worker.process.poll() is not None for worker in both), what="the end of one")
+    (ended,) = [worker for worker in both if worker.process.poll() is not None]
+    assert ended.wait() == 1
+    assert "another worker uses the transactional id" in ended.log()
+    (other,) = [worker for worker in both if worker is not ended]
+    wait_until(lambda: all_decided(kafka, settings), what="the end of the topic")
+    assert other.stop() == 0
+
+
+def test_a_worker_that_was_frozen_while_another_took_over_doubles_nothing(
+    kafka: str, topics: dict[str, str], tmp_path: Path, start: Starter
+) -> None:
+    settings = worker_settings(tmp_path, kafka, topics)
+    first, second = (f"{topics['posts']}-{name}" for name in ("frozen", "heir"))
+    frozen = start(settings, tmp_path / "frozen", KAFKA__TRANSACTIONAL_ID_PREFIX=first)
+    publish(kafka, topics["posts"], _values(500))
+    wait_until(lambda: all_decided(kafka, settings), what="the first posts")
+    (pid,) = frozen.pids()
+    publish(kafka, topics["posts"], _values(5000, start=500))
+    os.kill(pid, signal.SIGSTOP)
+    heir = start(settings, tmp_path / "heir", KAFKA__TRANSACTIONAL_ID_PREFIX=second)
+    wait_until(lambda: all_decided(kafka, settings), timeout_s=90, what="the posts of the frozen worker")
+    os.kill(pid, signal.SIGCONT)
+    publish(kafka, topics["posts"], _values(500, start=5500))
+    wait_until(lambda: all_decided(kafka, settings), what="the last posts")
+    assert (frozen.stop(), heir.stop()) == (0, 0)
+    seen = Counter(
+        json.loads(record.value())["post_id"] for record in committed_records(kafka, topics["flags"])
+    )
+    assert seen == Counter({f"p{number}": 1 for number in range(6000)})
+
+
+def test_ctrl_c_ends_it_with_code_130(
+    kafka: str, topics: dict[str, str], tmp_path: Path, start: Starter
+) -> None:
+    settings = worker_settings(tmp_path, kafka, topics)
+    worker = start(settings, tmp_path)
+    publish(kafka, topics["posts"], _values(10))
+    wait_until(lambda: all_decided(kafka, settings), what="the posts")
+    worker.process.send_signal(signal.SIGINT)
+    assert worker.wait() == 130
 
 
 @pytest.mark.parametrize(

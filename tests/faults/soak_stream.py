@@ -26,7 +26,7 @@ from tests.support.worker import WorkerProcesses
 from worker.embedded import EmbeddedKafka, EmbeddedValkey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _PARTITIONS = 12
 _GROUP = "soak"
@@ -60,9 +60,9 @@ class Faults(threading.Thread):
         self.join()
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Runs the soak and returns 0 where nothing was lost, doubled or left open."""
-    arguments = _arguments()
+    arguments = _arguments(argv)
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
         folder = Path(name)
         with (
@@ -72,7 +72,7 @@ def main() -> int:
             return _soak(arguments, folder, kafka, valkey)
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--posts", type=int, default=200_000)
     parser.add_argument("--broken", type=float, default=0.01, help="share of records that are no posts")
@@ -80,7 +80,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--at-least", type=float, default=240.0, help="seconds that faults go on at least")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--log", type=Path, help="keep the workers' log here")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def _soak(arguments: argparse.Namespace, folder: Path, kafka: EmbeddedKafka, valkey: EmbeddedValkey) -> int:

@@ -72,5 +72,13 @@ class WorkerProcesses:
             if self._log is not None:
                 self._log.close()
 
+    def close(self) -> None:
+        """Ends whatever still runs; without effect where it ended."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        if self._log is not None:
+            self._log.close()
+
     def log(self) -> str:
         return self._path.read_text(errors="replace")

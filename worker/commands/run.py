@@ -11,12 +11,14 @@ from pathlib import Path
 
 import click
 
+from worker.commands import INTERRUPTED
 from worker.commands.context import settings_of
 from worker.commands.services import PARTITIONS, start_embedded
+from worker.errors import FencedError
 from worker.settings import PREFIX
 from worker.stream.client import client_options
 from worker.stream.topics import create_topics
-from worker.supervisor import Supervisor
+from worker.supervisor import FENCED_CODE, Supervisor
 
 # What closing a worker takes beyond the grace period that its work in flight has.
 _CLOSING_S = 15.0
@@ -31,18 +33,29 @@ _CLOSING_S = 15.0
 def run(ctx: click.Context, *, embedded: bool, number: int | None) -> None:
     """Decide posts until told to stop (SIGTERM or Ctrl-C).
 
-    Starts PROCESSES whole workers and starts each again when it dies. Exit code 3: a breaker stopped it.
+    Starts PROCESSES whole workers and starts each again when it dies. Exit code 3: a breaker stopped it;
+    1: it was fenced by another worker again and again; 130: Ctrl-C.
     """
     settings = settings_of(ctx)
     stop = threading.Event()
+    asked: list[int] = []
+
+    def end(signum: int, _: object) -> None:
+        asked.append(signum)
+        stop.set()
+
     for signum in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signum, lambda *_: stop.set())
+        signal.signal(signum, end)
     if number is not None:
         # Imported here: the supervisor needs neither the detector nor the stream.
         from worker.stream.process import run_process  # noqa: PLC0415
 
         threading.Thread(target=_stop_with_parent, args=(stop,), daemon=True).start()
-        run_process(settings, number=number, stop=stop)
+        try:
+            run_process(settings, number=number, stop=stop)
+        except FencedError as error:
+            click.echo(f"flagstaff: {error}", err=True)
+            sys.exit(FENCED_CODE)
         return
     with ExitStack() as services:
         environ = dict(os.environ)
@@ -60,7 +73,7 @@ def run(ctx: click.Context, *, embedded: bool, number: int | None) -> None:
             environ=environ,
         )
         code = supervisor.run(stop)
-    sys.exit(code)
+    sys.exit(INTERRUPTED if code == 0 and signal.SIGINT in asked else code)
 
 
 def _own_arguments(ctx: click.Context) -> list[str]:

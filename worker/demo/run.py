@@ -125,7 +125,10 @@ def _collect(
     settings: Settings, wanted: int, worker: _Worker, progress: Callable[[int], None]
 ) -> tuple[list[Flag], list[Refused]]:
     consumer = KafkaConsumer(
-        **client_options(settings.kafka), isolation_level="read_committed", auto_offset_reset="earliest"
+        **client_options(settings.kafka),
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
     )
     topics = (settings.topics.flags, settings.topics.dead_letters)
     consumer.assign(

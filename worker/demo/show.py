@@ -42,7 +42,8 @@ def show(console: Console, collected: Collected, texts: Mapping[str, str]) -> No
     summary = ", ".join(
         f"{counts[action]} {action}" for action in (*_ORDER, "pass", "abstain") if counts[action]
     )
-    console.print(f"{len(collected.flags)} posts decided: {summary}; {len(collected.refused)} dead letters.")
+    letters = f"{len(collected.refused)} dead letter{'' if len(collected.refused) == 1 else 's'}"
+    console.print(f"{len(collected.flags)} posts decided: {summary}; {letters}.")
 
 
 def _table(title: str, *columns: str) -> Table:

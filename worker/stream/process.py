@@ -128,6 +128,8 @@ def run_process(
             ).run()
         finally:
             health.ready(False, "stopping")
+            # What is still in flight goes through the stages untouched.
+            source.give_up()
             pipeline.close(_CLOSE_S)
             outbox.close(_CLOSE_S)
             source.close(_CLOSE_S)
