@@ -10,13 +10,14 @@ import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 
 from worker.errors import FlagstaffError
 from worker.records import Flag
 from worker.settings import PREFIX
 from worker.stream.client import client_options
 from worker.stream.dead_letters import ERROR, STAGE
+from worker.stream.sender import Sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -84,11 +85,11 @@ def stream(
 
 
 def _send(settings: Settings, lines: Sequence[bytes]) -> None:
-    producer = KafkaProducer(**client_options(settings.kafka), linger_ms=5)
-    for line in lines:
-        producer.send(settings.topics.posts, value=line, key=_author(line))
-    producer.flush()
-    producer.close()
+    with Sender(settings.kafka, settings.topics.posts) as sender:
+        for line in lines:
+            if (why := sender.send(line, _author(line))) is not None:
+                raise FlagstaffError(f"demo: {why}")
+        sender.finish()
 
 
 def _author(line: bytes) -> bytes | None:

@@ -189,14 +189,6 @@ class EmbeddedKafka:
         """Ends a broker as `kill -9` does."""
         self._brokers[node].child.kill()
 
-    def pause_broker(self, node: int) -> None:
-        """Stops a broker where it stands: connections stay open, nothing answers, until `resume_broker`."""
-        self._brokers[node].child.pause()
-
-    def resume_broker(self, node: int) -> None:
-        """Lets a paused broker go on."""
-        self._brokers[node].child.resume()
-
     def stop(self) -> None:
         """Ends all brokers and gives the folder back; with `keep` they write their data first.
 

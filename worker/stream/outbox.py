@@ -201,11 +201,6 @@ class Outbox:
         """Whether a producer stands by."""
         return self._ready
 
-    @property
-    def busy(self) -> bool:
-        """Whether a transaction is under way."""
-        return self._busy_since is not None
-
     def submit(self, transaction: Transaction) -> None:
         """Begins, fills and commits a transaction. Only while `idle`."""
         self._busy_since = time.monotonic()
