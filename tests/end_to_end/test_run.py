@@ -4,6 +4,8 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +17,7 @@ from tests.support.posts import posts
 from tests.support.running import all_decided, publish, worker_settings
 from tests.support.waiting import wait_until
 from tests.support.worker import WorkerProcesses
+from worker.settings import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,6 +159,26 @@ def test_a_worker_that_was_frozen_while_another_took_over_doubles_nothing(
         json.loads(record.value())["post_id"] for record in committed_records(kafka, topics["flags"])
     )
     assert seen == Counter({f"p{number}": 1 for number in range(6000)})
+
+
+def test_embedded_starts_its_own_kafka_and_valkey_and_says_where(tmp_path: Path) -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    ours = {"DATA_DIR": str(tmp_path), "HTTP__PORT": "0", "EMIT": "all"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "worker.commands", "run", "--embedded"],
+        env=environ | {f"{PREFIX}{name}": value for name, value in ours.items()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as command:
+        assert command.stdout is not None
+        places = json.loads(command.stdout.readline())
+        publish(places["bootstrap_servers"], "posts", _values(10))
+        wait_until(
+            lambda: len(committed_records(places["bootstrap_servers"], "flags")) == 10, what="ten flags"
+        )
+        assert places["redis_url"].startswith("redis://")
+        command.send_signal(signal.SIGTERM)
+        assert command.wait(60) == 0
 
 
 def test_ctrl_c_ends_it_with_code_130(

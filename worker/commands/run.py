@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import click
+import msgspec
 
 from worker.commands import INTERRUPTED
 from worker.commands.context import settings_of
@@ -25,7 +26,11 @@ _CLOSING_S = 15.0
 
 
 @click.command("run")
-@click.option("--embedded", is_flag=True, help="Start Kafka and Valkey in the data directory first.")
+@click.option(
+    "--embedded",
+    is_flag=True,
+    help="Start Kafka and Valkey in the data directory first, and print where they are.",
+)
 @click.option(
     "--process", "number", type=int, hidden=True, help="Which of PROCESSES this is; set by the supervisor."
 )
@@ -64,6 +69,8 @@ def run(ctx: click.Context, *, embedded: bool, number: int | None) -> None:
             create_topics(settings, partitions=PARTITIONS, replication=1)
             environ[f"{PREFIX}KAFKA__BOOTSTRAP_SERVERS"] = settings.kafka.bootstrap_servers
             environ[f"{PREFIX}REDIS__URL"] = settings.redis.url
+            places = {"bootstrap_servers": settings.kafka.bootstrap_servers, "redis_url": settings.redis.url}
+            click.echo(msgspec.json.encode(places).decode())
         else:
             client_options(settings.kafka)
         supervisor = Supervisor(
