@@ -51,9 +51,13 @@ def main() -> None:
     """Prints a table for each set of tweets."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="default")
-    model = parser.parse_args().model
-    valid = [sample for sample in read_samples([_DATA / "tweets.valid.jsonl.gz"]) if sample.author]
-    train = [sample for sample in read_samples([_DATA / "tweets.train.jsonl.gz"]) if sample.author]
+    parser.add_argument("--data", type=Path, default=_DATA, help="where tweets.{train,valid}.jsonl.gz are")
+    arguments = parser.parse_args()
+    model, data = arguments.model, arguments.data
+    if not (data / "tweets.valid.jsonl.gz").exists():
+        parser.error(f"no labelled tweets in {data}: name their folder with --data")
+    valid = [sample for sample in read_samples([data / "tweets.valid.jsonl.gz"]) if sample.author]
+    train = [sample for sample in read_samples([data / "tweets.train.jsonl.gz"]) if sample.author]
     _, unseen = hold_out(train, _HELD_OUT, _SEED)
     for name, samples in (("validation part, authors mostly seen", valid), ("authors never seen", unseen)):
         print(f"{name}: {len(samples)} tweets")
