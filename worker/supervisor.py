@@ -117,7 +117,9 @@ class Supervisor:
         for process in running:
             try:
                 ended = process.wait(max(0.0, deadline - time.monotonic()))
-                code = max(code, _FINAL_CODES.get(ended, min(abs(ended), 1)))
+                # One that was only just starting had no handler yet, and nothing in hand.
+                if ended != -signal.SIGTERM:
+                    code = max(code, _FINAL_CODES.get(ended, min(abs(ended), 1)))
             except subprocess.TimeoutExpired:
                 log.warning("worker_killed", pid=process.pid, grace_s=self._grace_s)
                 process.kill()
