@@ -144,7 +144,9 @@ def test_two_workers_with_one_static_membership_do_not_both_go_on(
     broker: str, topics: dict[str, str], tmp_path: Path
 ) -> None:
     def settings(name: str) -> Settings:
-        return worker_settings(tmp_path / name, broker, topics, KAFKA__GROUP_INSTANCE_ID="same")
+        # The same place in the group, but not the same transactional id: that would fence them both.
+        own = {"KAFKA__TRANSACTIONAL_ID_PREFIX": f"tx-{topics['posts']}-{name}"}
+        return worker_settings(tmp_path / name, broker, topics, KAFKA__GROUP_INSTANCE_ID="same", **own)
 
     publish(broker, topics["posts"], _values(100))
     first = Running(settings("a"))
