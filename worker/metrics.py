@@ -56,6 +56,13 @@ TOKEN_BUDGET: Final = _gauge(
 OUT_OF_MEMORY: Final = _counter("out_of_memory_total", "Times that the device had no memory for a batch.")
 ISOLATED: Final = _counter("isolated_posts_total", "Posts scored alone in a child process after a crash.")
 
+DETECTOR_INFO: Final = _gauge("detector_info", "1 for the detector that decides now.", "name", "digest")
+DETECTOR_SWITCHES: Final = _counter(
+    "detector_switches_total",
+    "Reloads of detector and policy by outcome: switched, unchanged, refused.",
+    "outcome",
+)
+
 CACHE: Final = _counter("cache_lookups_total", "Score look-ups by result: hit, miss, unavailable.", "result")
 REDIS_FAILURES: Final = _counter("redis_failures_total", "Calls to Redis that failed, by purpose.", "purpose")
 REDIS_BREAKER: Final = _gauge("redis_breaker_open", "1 while Redis is left alone after failures.")

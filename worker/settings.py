@@ -91,14 +91,23 @@ class DetectorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Which detector decides, on what."""
 
     model: Annotated[
-        str, _doc("A directory, a hub id, `default` (it ships) or `constant` (says nothing).")
+        str,
+        _doc(
+            "A directory, OpenAI's `.pt` file with a tokenizer beside it, a hub id, `default` (it ships) or "
+            "`constant` (says nothing)."
+        ),
     ] = "default"
     revision: Annotated[str | None, _doc("Commit of a hub id; needed for one.")] = None
     device: Annotated[str, _doc("`auto`, `cpu`, `cuda` or `cuda:N`.")] = "auto"
     dtype: Annotated[
         Literal["auto", "float32", "bfloat16", "float16", "int8"], _doc("Number format of the model.")
     ] = "auto"
-    token_budget: Annotated[PositiveInt, _doc("Most tokens in one batch.")] = 16_384
+    token_budget: Annotated[
+        PositiveInt, _doc("Most tokens in one batch. On a GPU also the size of every batch, full or not.")
+    ] = 16_384
+    max_windows: Annotated[
+        PositiveInt, _doc("Windows of a long text that a transformer looks at, from its beginning.")
+    ] = 4
     max_latency_ms: Annotated[PositiveInt, _doc("Longest that a post waits for its batch to fill.")] = 50
     isolation_timeout_s: Annotated[
         Seconds, _doc("Longest that one post may take when it is scored alone in a child process.")
@@ -216,6 +225,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     emit: Annotated[Literal["flagged", "all"], _doc("Publish only what acts, or every decision.")] = "flagged"
     processes: Annotated[PositiveInt, _doc("Whole workers in one command.")] = 1
     grace_period_s: Annotated[Seconds, _doc("Longest that SIGTERM waits for work in flight.")] = 20.0
+    watch_interval_s: Annotated[
+        float,
+        Meta(ge=0, le=86_400),
+        _doc(
+            "Seconds between two looks at settings file, policy file and model directory: a change is taken "
+            "over as on SIGHUP. 0: only on SIGHUP."
+        ),
+    ] = 0.0
     data_dir: Annotated[str, _doc("Where a worker notes what outlives its process.")] = ".flagstaff"
 
 

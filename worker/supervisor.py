@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -54,6 +55,9 @@ class _Worker:
 class Supervisor:
     """Starts `processes` times the same command with `--process N`, and watches over them.
 
+    SIGHUP asks a process to reload. It is held back while a process starts: by the time it can be delivered,
+    the process can deal with it.
+
     The processes hold the read end of a pipe as their standard input and stop once it closes, so they end
     with the supervisor, whatever ends it.
     """
@@ -75,14 +79,22 @@ class Supervisor:
         # Each process would otherwise start as many compute threads as there are cores.
         self._environ.setdefault("OMP_NUM_THREADS", str(threads))
 
-    def run(self, stop: threading.Event) -> int:
+    def run(self, stop: threading.Event, reload_asked: SimpleQueue[None] | None = None) -> int:
         """Runs until `stop` is set, or until a worker ends in a way that a restart does not mend.
+
+        Args:
+            stop: ends all processes.
+            reload_asked: whoever puts something in asks every process for a reload.
 
         Returns:
             The exit code of the command.
         """
         code = 0
+        asked: SimpleQueue[None] = reload_asked if reload_asked is not None else SimpleQueue()
         while not stop.is_set() and not code:
+            if not asked.empty():
+                asked.get()
+                self._reload()
             now = time.monotonic()
             for worker in self._workers:
                 if worker.process is None:
@@ -90,7 +102,7 @@ class Supervisor:
                         self._start(worker, now)
                     continue
                 ended = worker.process.poll()
-                if ended in _FINAL_CODES:
+                if ended in _FINAL_CODES and not self._harmless(worker, ended):
                     code = _FINAL_CODES[ended]
                 elif ended is not None:
                     delay = worker.died(now)
@@ -98,12 +110,32 @@ class Supervisor:
             stop.wait(_LOOK_EVERY_S)
         return max(code, self._end())
 
-    def _start(self, worker: _Worker, now: float) -> None:
-        worker.process = subprocess.Popen(  # noqa: S603 - the project's own command, no shell
-            [*self._command, "--process", str(worker.number)],
-            stdin=subprocess.PIPE,
-            env=self._environ,
+    def _harmless(self, worker: _Worker, ended: int) -> bool:
+        """Whether wrong settings keep this process down only.
+
+        Those that run have refused them and go on with what they have.
+        """
+        return ended == SettingsError.exit_code and any(
+            other.process is not None and other.process.poll() is None and other.started < worker.started
+            for other in self._workers
         )
+
+    def _reload(self) -> None:
+        for worker in self._workers:
+            if worker.process is not None:
+                worker.process.send_signal(signal.SIGHUP)
+
+    def _start(self, worker: _Worker, now: float) -> None:
+        # The new process inherits what is blocked, and lets the signal through once it has a handler.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        try:
+            worker.process = subprocess.Popen(  # noqa: S603 - the project's own command, no shell
+                [*self._command, "--process", str(worker.number)],
+                stdin=subprocess.PIPE,
+                env=self._environ,
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         worker.started = now
         log.info("worker_started", process=worker.number, pid=worker.process.pid)
 

@@ -30,6 +30,7 @@ SUMMARIES: Final = {
     "warm": "Build the signal state again from the posts topic.",
     "redrive": "Send dead letters back to the posts topic.",
     "train": "Train a linear detector.",
+    "convert": "Write a checkpoint of any form as a directory that runs.",
 }
 
 

@@ -8,6 +8,7 @@ import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
+from queue import SimpleQueue
 
 import click
 import msgspec
@@ -16,13 +17,13 @@ from worker.commands import INTERRUPTED
 from worker.commands.context import settings_of
 from worker.commands.services import PARTITIONS, start_embedded
 from worker.errors import FencedError
-from worker.settings import PREFIX
+from worker.settings import PREFIX, load_settings
 from worker.stream.client import client_options
 from worker.stream.topics import create_topics
 from worker.supervisor import FENCED_CODE, Supervisor
 
 # What closing a worker takes beyond the grace period that its work in flight has.
-_CLOSING_S = 15.0
+_CLOSING_S = 20.0
 
 
 @click.command("run")
@@ -38,6 +39,8 @@ _CLOSING_S = 15.0
 def run(ctx: click.Context, *, embedded: bool, number: int | None) -> None:
     """Decide posts until told to stop (SIGTERM or Ctrl-C).
 
+    SIGHUP: read settings, policy and detector again, and go on with them without a gap.
+
     Starts PROCESSES whole workers and starts each again when it dies. Exit code 3: a breaker stopped it;
     1: it was fenced by another worker again and again; 130: Ctrl-C.
     """
@@ -51,13 +54,24 @@ def run(ctx: click.Context, *, embedded: bool, number: int | None) -> None:
 
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, end)
+    # A simple queue: unlike an event it may be touched by a handler at any moment.
+    reload_asked: SimpleQueue[None] = SimpleQueue()
+    signal.signal(signal.SIGHUP, lambda *_: reload_asked.put(None))
+    # The supervisor starts its processes with the signal held back.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     if number is not None:
         # Imported here: the supervisor needs neither the detector nor the stream.
         from worker.stream.process import run_process  # noqa: PLC0415
 
         threading.Thread(target=_stop_with_parent, args=(stop,), daemon=True).start()
         try:
-            run_process(settings, number=number, stop=stop)
+            run_process(
+                settings,
+                number=number,
+                stop=stop,
+                reread=lambda: load_settings(ctx.find_root().params.get("config")),
+                reload_asked=reload_asked,
+            )
         except FencedError as error:
             click.echo(f"flagstaff: {error}", err=True)
             sys.exit(FENCED_CODE)
@@ -79,7 +93,7 @@ def run(ctx: click.Context, *, embedded: bool, number: int | None) -> None:
             grace_s=settings.grace_period_s + _CLOSING_S,
             environ=environ,
         )
-        code = supervisor.run(stop)
+        code = supervisor.run(stop, reload_asked)
     sys.exit(INTERRUPTED if code == 0 and signal.SIGINT in asked else code)
 
 

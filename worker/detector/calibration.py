@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from msgspec import Struct
+
+NumberFormat = Literal["float32", "bfloat16", "float16", "int8"]
 
 
 class Calibration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 MANIFEST: Final = "detector.json"
 WEIGHTS: Final = "weights.safetensors"
+# The files a transformers tokenizer is made of; the first line's hold its vocabulary.
+VOCABULARY_FILES: Final = ("tokenizer.json", "vocab.*", "*.model", "*.codes")
+TOKENIZER_FILES: Final = (
+    *VOCABULARY_FILES, "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+)  # fmt: skip
 _TENSOR: Final = "weights"
 
 Label = Literal["human", "machine"]
@@ -106,11 +111,20 @@ def write_linear(directory: Path, manifest: Manifest, weights: NDArray[np.int16]
     Raises:
         DetectorError: the directory can't be written to.
     """
-    described = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         # Not safetensors' own `save_file`, which makes a file that only its owner can read.
         (directory / WEIGHTS).write_bytes(save({_TENSOR: weights}))
-        (directory / MANIFEST).write_bytes(described + b"\n")
+        write_manifest(directory, manifest)
     except (OSError, SafetensorError) as error:
         raise DetectorError(f"detector: can't write to {directory}: {error}") from None
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    """Writes `detector.json` into a directory that is there.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    described = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+    (directory / MANIFEST).write_bytes(described + b"\n")

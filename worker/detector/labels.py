@@ -27,17 +27,21 @@ _NO_LETTER_OR_DIGIT: Final = re.compile(r"[\W_]+")
 
 
 def label_order(
-    folder: Path, id2label: Mapping[int, str], stated: tuple[Label, Label] | None
+    folder: Path,
+    id2label: Mapping[int, str],
+    stated: tuple[Label, Label] | None,
+    stated_by: str = MANIFEST,
 ) -> tuple[Label, Label]:
     """What the two outputs mean, first to last.
 
     Args:
         folder: the model's, for messages.
         id2label: the labels of `config.json`.
-        stated: those of `detector.json`, which may name outputs that `config.json` does not, or None.
+        stated: what somebody says beside it, who may name outputs that `config.json` does not, or None.
+        stated_by: who says so, for messages.
 
     Raises:
-        DetectorError: there are not two outputs, nobody says which is which, or the two files disagree.
+        DetectorError: there are not two outputs, nobody says which is which, or the two disagree.
     """
     names = [str(id2label[place]) for place in sorted(id2label)]
     if len(names) != 2:  # noqa: PLR2004 - human and machine
@@ -48,15 +52,16 @@ def label_order(
     if first is not None and last is not None and first != last:
         if stated not in {None, (first, last)}:
             raise DetectorError(
-                f"detector: {folder}: {MANIFEST} states the labels {', '.join(stated or ())}, "
+                f"detector: {folder}: {stated_by} states the labels {', '.join(stated or ())}, "
                 f"but config.json {', '.join(names)}; correct the wrong one"
             )
         return first, last
     if stated is None:
         raise DetectorError(
             f"detector: {folder}/config.json: the labels {', '.join(map(repr, names))} do not tell which is "
-            f'human and which machine; put a {MANIFEST} beside it: {{"format":1,"kind":"transformers",'
-            '"name":"...","labels":["human","machine"]} in the order of its outputs'
+            "human and which machine; `flagstaff convert --labels` makes a directory that tells, or put a "
+            f'{MANIFEST} beside it: {{"format":1,"kind":"transformers","name":"...",'
+            '"labels":["human","machine"]} in the order of its outputs'
         )
     return stated
 

@@ -9,37 +9,39 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+import structlog
 import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from worker.detector.calibration import Calibration
+from worker.detector.checkpoint import TOKENIZER_FILES, VOCABULARY_FILES
 from worker.detector.labels import label_order
+from worker.detector.number_format import check_offered, native_format, torch_format
+from worker.detector.running import first_position_of, fitting_runner
 from worker.detector.transformer import TransformerDetector
+from worker.detector.weights import share_weights, weight_files
 from worker.errors import DetectorError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from worker.detector.checkpoint import Manifest
+    from worker.settings import DetectorSettings
 
-# What a logit depends on beside the weights; a training's other leavings must not change the digest.
-_VOCABULARY: Final = ("tokenizer.json", "vocab.*", "*.model", "*.codes")
-_BESIDE: Final = (
-    "config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "merges.txt",
-    *_VOCABULARY,
-)  # fmt: skip
+log = structlog.get_logger(__name__)
+
 _PACKAGES: Final = ("torch", "transformers", "tokenizers")
 # A tokenizer that states no length states an enormous one instead.
 _NO_LENGTH: Final = 1_000_000
-# Attention costs the square of a text's length; what a model could read beyond this is cut off.
+# Attention costs the square of a text's length; longer windows are cut to this.
 _MOST_TOKENS: Final = 4096
 
 
 def load_transformer(
-    folder: Path, manifest: Manifest | None, *, device: str, dtype: str, name: str
+    folder: Path, manifest: Manifest | None, settings: DetectorSettings, *, name: str
 ) -> TransformerDetector:
     """The detector of a directory that transformers' `save_pretrained` wrote.
 
@@ -49,16 +51,16 @@ def load_transformer(
     Args:
         folder: the directory.
         manifest: its `detector.json`, or None.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        dtype: `auto` is float32 on a CPU and bfloat16 on a GPU.
+        settings: device, number format, token budget and windows.
         name: a short name for people, where the manifest states none.
 
     Raises:
         SettingsError: the device is not there, or the number format is not offered.
         DetectorError: the directory's content can't be used.
     """
-    where = _device(device)
-    number_format = _dtype(dtype, where)
+    device = _device(settings.device)
+    number_format = native_format(device) if settings.dtype == "auto" else settings.dtype
+    check_offered(number_format, device)
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     with warnings.catch_warnings(action="ignore"):
@@ -67,22 +69,40 @@ def load_transformer(
         )
         labels = label_order(folder, config.id2label, manifest.labels if manifest is not None else None)
         tokenizer = _tokenizer(folder)
-        model = _model(folder, number_format)
+        model = _model(folder, torch_format(number_format)).eval().to(device)
     rows = model.get_input_embeddings().num_embeddings
     if len(tokenizer) > rows:
         raise DetectorError(
             f"detector: {folder}: its tokenizer knows {len(tokenizer)} tokens, its model {rows}; they do "
             "not belong together"
         )
+    if device.type == "cpu":
+        share_weights(folder, model)
+    max_tokens = _max_tokens(tokenizer, model)
+    if device.type == "cuda" and max_tokens > settings.token_budget:
+        raise SettingsError(
+            f"settings: detector.token_budget {settings.token_budget} is less than one text of this model, "
+            f"{max_tokens} tokens; raise it"
+        )
+    runner, way = fitting_runner(
+        model, number_format=number_format, most_tokens=max_tokens, token_budget=settings.token_budget
+    )
     calibration = manifest.calibration if manifest is not None else Calibration()
+    detector_name = manifest.name if manifest is not None else name
+    log.info("detector_loaded", detector=detector_name, number_format=number_format, runs=way)
+    depends = [
+        *labels, number_format, way, f"windows {settings.max_windows} of {max_tokens}", *_platform(device),
+        *(f"{package} {version(package)}" for package in _PACKAGES),
+    ]  # fmt: skip
     return TransformerDetector(
-        manifest.name if manifest is not None else name,
-        _digest(folder, labels, calibration, number_format, where),
+        detector_name,
+        _digest(folder, depends, calibration),
         calibration,
         tokenizer=tokenizer,
-        model=model.eval().to(where),
+        runner=runner,
         machine=labels.index("machine"),
-        max_tokens=_max_tokens(tokenizer, model),
+        max_tokens=max_tokens,
+        max_windows=settings.max_windows,
     )
 
 
@@ -100,16 +120,12 @@ def _device(device: str) -> torch.device:
     return wanted
 
 
-def _dtype(dtype: str, device: torch.device) -> torch.dtype:
-    if dtype == "int8":
-        raise SettingsError(
-            "settings: detector.dtype 'int8' is not offered for transformers models yet; set auto, float32, "
-            "bfloat16 or float16"
-        )
-    if dtype == "auto":
-        return torch.float32 if device.type == "cpu" else torch.bfloat16
-    chosen: torch.dtype = getattr(torch, dtype)
-    return chosen
+def _platform(device: torch.device) -> tuple[str, ...]:
+    """What of the machine decides which kernels add up a sum: another one may end in other last bits."""
+    if device.type == "cuda":
+        return "cuda", torch.cuda.get_device_name(device), str(torch.version.cuda)
+    capabilities = torch.cpu.get_capabilities()
+    return "cpu", str(capabilities.get("architecture")), torch.backends.cpu.get_cpu_capability()
 
 
 def _read(folder: Path, what: str, load: Callable[[], Any]) -> Any:
@@ -126,7 +142,7 @@ def _read(folder: Path, what: str, load: Callable[[], Any]) -> Any:
 
 def _tokenizer(folder: Path) -> Any:
     # Without one transformers makes up a tokenizer that knows nothing but its special tokens.
-    if not any(path for pattern in _VOCABULARY for path in folder.glob(pattern)):
+    if not any(path for pattern in VOCABULARY_FILES for path in folder.glob(pattern)):
         raise DetectorError(
             f"detector: {folder} holds no tokenizer; save it beside the model with its `save_pretrained`"
         )
@@ -162,28 +178,18 @@ def _max_tokens(tokenizer: Any, model: Any) -> int:
     if tokenizer.model_max_length < _NO_LENGTH:
         limits.append(tokenizer.model_max_length)
     if stated := getattr(model.config, "max_position_embeddings", None):
-        limits.append(stated)
-    for name, module in model.named_modules():
-        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
-            # RoBERTa and its kin count positions from behind the padding's: 514 of them hold 512 tokens.
-            limits.append(module.num_embeddings - module.padding_idx - 1)
+        limits.append(stated - first_position_of(model))
     return min(limits)
 
 
-def _digest(
-    folder: Path,
-    labels: tuple[str, str],
-    calibration: Calibration,
-    dtype: torch.dtype,
-    device: torch.device,
-) -> str:
-    weights = list(folder.glob("*.safetensors")) or list(folder.glob("*.bin"))
-    beside = [path for pattern in _BESIDE for path in folder.glob(pattern)]
+def _digest(folder: Path, depends: Sequence[str], calibration: Calibration) -> str:
+    # A training's other leavings, and the weights in a form that is not read, must not change it.
+    files = [folder / "config.json", *weight_files(folder)]
+    files += [path for pattern in TOKENIZER_FILES for path in folder.glob(pattern)]
     whole = blake2b(digest_size=16)
-    for path in sorted({*weights, *beside}):
+    for path in sorted(set(files)):
         with path.open("rb") as file:
             whole.update(path.name.encode() + b"\0" + file_digest(file, blake2b).digest())
-    packages = [f"{package} {version(package)}" for package in _PACKAGES]
-    whole.update("\0".join([*labels, str(dtype), device.type, *packages]).encode())
+    whole.update("\0".join(depends).encode())
     whole.update(msgspec.json.encode(calibration))
     return whole.hexdigest()

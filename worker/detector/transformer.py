@@ -1,16 +1,19 @@
-"""Any sequence classifier of the transformers library as a detector, one text at a time."""
+"""Any sequence classifier of the transformers library as a detector."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import torch
 
 from worker.detector.protocol import DeviceLost, Encoded, OutOfMemory
+from worker.detector.windows import OVERLAP, Window, combined, windows_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from torch import Tensor
 
     from worker.detector.calibration import Calibration
 
@@ -21,21 +24,26 @@ _NO_MEMORY: Final = re.compile("out of memory|not enough memory|DefaultCPUAlloca
 _DEVICE_LOST: Final = re.compile("CUDA (driver )?error")
 
 
-class TransformerDetector:
-    """Runs the model over one text after the other.
+class Runner(Protocol):
+    """Runs a model over texts of any number, sharing them out as the device likes it."""
 
-    Batches would be faster, and would break the promise that a logit depends on its own text alone: matrix
-    products of another shape add up in another order. Measured with BERT and RoBERTa in float32 on a CPU,
-    texts of one length without padding: every batch differed from single runs in the last bits.
+    def outputs(self, texts: Sequence[Sequence[int]]) -> Tensor:
+        """The classifier's outputs, shape (texts, labels), float64, on the CPU."""
+        ...
+
+
+class TransformerDetector:
+    """Tokenises, cuts long texts into windows, and makes logits of a model's outputs.
 
     Args:
         name: a short name for people.
         digest: of everything a logit depends on.
         calibration: how its logits become probabilities.
         tokenizer: a transformers tokenizer.
-        model: a transformers model with two outputs, in evaluation mode, on its device.
+        runner: runs the model, which has two outputs.
         machine: which of the outputs means `machine`: 0 or 1.
-        max_tokens: most tokens of one text, those that the tokenizer adds included.
+        max_tokens: most tokens of one window, those that the tokenizer adds included.
+        max_windows: windows of one text that are looked at, from its beginning.
     """
 
     def __init__(  # noqa: PLR0913 - the parts that a model is made of
@@ -45,53 +53,57 @@ class TransformerDetector:
         calibration: Calibration,
         *,
         tokenizer: Any,
-        model: Any,
+        runner: Runner,
         machine: int,
         max_tokens: int,
+        max_windows: int,
     ) -> None:
         self.name = name
         self.digest = digest
         self.calibration = calibration
         self._tokenizer = tokenizer
-        self._model = model
+        self._runner = runner
         self._machine = machine
         self._max_tokens = max_tokens
+        self._max_windows = max_windows
+        self._stride = stride(max_tokens)
 
     @property
     def max_tokens(self) -> int:
-        """Most tokens of one text."""
+        """Most tokens of one window."""
         return self._max_tokens
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """Token ids. A special token's name in a text (`</s>`) is read as plain letters, not as the token."""
         if not texts:
             return []
-        most = self._max_tokens * _CHARS_PER_TOKEN
+        most = self._max_tokens * self._max_windows * _CHARS_PER_TOKEN
         tokenised = self._tokenizer(
             [_SURROGATE.sub("\ufffd", text[:most]) for text in texts],
             truncation=True,
             max_length=self._max_tokens,
+            stride=self._stride,
             split_special_tokens=True,
             return_attention_mask=False,
+            return_token_type_ids=False,
         )
         return [
-            self._encoded(
-                {name: tokenised[name][place] for name in tokenised},
-                truncated=len(text) > most or bool(tokenised.encodings[place].overflowing),
-            )
-            for place, text in enumerate(texts)
+            self._encoded(encoding, cut=len(text) > most)
+            for text, encoding in zip(texts, tokenised.encodings, strict=True)
         ]
 
     def logits(self, batch: Sequence[Encoded]) -> list[float]:
         """The machine's output less the human's, for each text in order.
 
         Raises:
-            OutOfMemory: there was no memory for one of them.
+            OutOfMemory: there was no memory for so many at a time.
             DeviceLost: CUDA failed in another way, after which it does not work again in this process.
         """
+        texts = [window.tokens for encoded in batch for window in encoded.payload]
+        if not texts:
+            return []
         try:
-            with torch.inference_mode():
-                return [self._logit(encoded.payload) for encoded in batch]
+            outputs = self._runner.outputs(texts)
         except MemoryError as error:
             raise OutOfMemory(str(error)) from error
         except RuntimeError as error:  # torch.OutOfMemoryError is one; the CPU's has no class of its own
@@ -100,21 +112,22 @@ class TransformerDetector:
             if isinstance(error, torch.AcceleratorError) or _DEVICE_LOST.search(str(error)):
                 raise DeviceLost(str(error).partition("\n")[0]) from error
             raise
+        logits = iter((outputs[:, self._machine] - outputs[:, 1 - self._machine]).tolist())
+        return [combined([next(logits) for _ in encoded.payload], encoded.payload) for encoded in batch]
 
-    def _encoded(self, inputs: dict[str, list[int]], *, truncated: bool) -> Encoded:
-        if not inputs["input_ids"]:
+    def _encoded(self, encoding: Any, *, cut: bool) -> Encoded:
+        parts = [encoding.ids, *(more.ids for more in encoding.overflowing)]
+        windows, left_out = windows_of(parts, self._stride, self._max_windows)
+        if not parts[0]:
             # An empty text, and a tokenizer that adds nothing to it: the model needs something to see.
-            inputs = {name: [0] for name in inputs} | {"input_ids": [self._anything()]}
-        return Encoded(inputs, len(inputs["input_ids"]), truncated)
+            windows = [Window([self._anything()], 1)]
+        return Encoded(windows, sum(len(window.tokens) for window in windows), left_out or cut)
 
     def _anything(self) -> int:
         known = (self._tokenizer.bos_token_id, self._tokenizer.eos_token_id, self._tokenizer.unk_token_id)
         return next((token for token in known if token is not None), 0)
 
-    def _logit(self, inputs: dict[str, list[int]]) -> float:
-        device = self._model.device
-        tensors = {name: torch.tensor([ids], device=device) for name, ids in inputs.items()}
-        tensors["attention_mask"] = torch.ones_like(tensors["input_ids"])
-        outputs = self._model(**tensors).logits[0].double().tolist()
-        logit: float = outputs[self._machine] - outputs[1 - self._machine]
-        return logit
+
+def stride(max_tokens: int) -> int:
+    """How many tokens a window shares with the one before it, of windows this long."""
+    return int(max_tokens * OVERLAP)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from worker.moderator import Candidate
     from worker.stream.dead_letters import Stage
+    from worker.stream.decider import Decider
     from worker.stream.outbox import Outgoing
 
 
@@ -19,6 +20,7 @@ class Item:
         record: the consumed record.
         partition: where it was read.
         tenure: the tenure it was read under; work of an ended one is dropped.
+        decider: what prepared it, and what therefore scores and decides it; None before and afterwards.
         candidate: the post under decision, or None where the record holds none.
         failure: the stage and the reason why it goes to the dead letters, or None.
         action: the decided action, or None.
@@ -32,6 +34,7 @@ class Item:
         "action",
         "arrived",
         "candidate",
+        "decider",
         "failure",
         "isolate",
         "outgoing",
@@ -45,6 +48,7 @@ class Item:
         self.record = record
         self.partition = partition
         self.tenure = tenure
+        self.decider: Decider | None = None
         self.candidate: Candidate | None = None
         self.failure: tuple[Stage, str, str] | None = None
         self.action: str | None = None

@@ -117,11 +117,12 @@ class Pipeline:
             return ()
 
     def _cut(self, waiting: deque[Item]) -> list[Item]:
+        """The next batch: within the token budget, and of one decider."""
         batch: list[Item] = []
         tokens = 0
         while waiting:
             tokens += waiting[0].tokens
-            if batch and tokens > self._settings.token_budget:
+            if batch and (tokens > self._settings.token_budget or waiting[0].decider is not batch[0].decider):
                 break
             batch.append(waiting.popleft())
         return batch

@@ -5,36 +5,36 @@ from __future__ import annotations
 import gc
 import sys
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 import structlog
 from kafka.errors import KafkaError
 
-from worker.detector.isolation import IsolatedScorer
-from worker.detector.loading import load_detector
-from worker.detector.scoring import Scorer
 from worker.errors import BrokerError
 from worker.health import Health, HealthServer
 from worker.intake import PostReader
-from worker.moderator import Moderator
-from worker.policy import load_policy
 from worker.redis_link import RedisLink
 from worker.stream.breaker import DeadLetterBreaker
 from worker.stream.client import producer_options
+from worker.stream.decider import Current, first_decider
 from worker.stream.notes import Notes
 from worker.stream.outbox import Outbox
 from worker.stream.pipeline import Pipeline
 from worker.stream.recovery import Recovery
+from worker.stream.reload import Reload
 from worker.stream.runner import Runner
 from worker.stream.slot import Slot
 from worker.stream.source import Source
-from worker.stream.stages import Isolation, Stages
+from worker.stream.stages import Stages
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
 
     from worker.detector.protocol import Detector
     from worker.settings import Settings
+    from worker.stream.decider import Isolation
 
 log = structlog.get_logger(__name__)
 
@@ -46,13 +46,15 @@ _SWITCH_INTERVAL_S: Final = 0.001
 _GC_THRESHOLD: Final = (50_000, 20, 50)
 
 
-def run_process(
+def run_process(  # noqa: PLR0913 - the shell's one place where all parts meet
     settings: Settings,
     *,
     number: int,
     stop: threading.Event,
     detector: Detector | None = None,
     isolation: Isolation | None = None,
+    reread: Callable[[], Settings] | None = None,
+    reload_asked: SimpleQueue[None] | None = None,
 ) -> None:
     """Runs one worker until `stop` is set.
 
@@ -62,25 +64,26 @@ def run_process(
         stop: ends the worker within its grace period.
         detector: for callers that bring their own; None: the one that the settings name.
         isolation: as above.
+        reread: reads all settings again, for a reload; None: they can't change.
+        reload_asked: whoever puts something in asks for a reload; see `worker.stream.reload`.
 
     Raises:
         FlagstaffError: whatever ends the worker other than `stop`.
     """
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     gc.set_threshold(*_GC_THRESHOLD)
-    policy = load_policy(Path(settings.policy.file) if settings.policy.file else None)
-    detector = detector if detector is not None else load_detector(settings.detector)
+    link = RedisLink(settings.redis) if settings.redis.url else None
+    current = Current(first_decider(settings, link, detector=detector, isolation=isolation))
     slot = Slot(Path(settings.data_dir))
     name = slot.transactional_id(settings.kafka.transactional_id_prefix)
-    link = RedisLink(settings.redis) if settings.redis.url else None
     health = Health()
     with HealthServer(health, settings.http, number=number):
         log.info(
             "starting",
             worker=name,
-            detector=detector.name,
-            detector_digest=detector.digest,
-            policy=policy.name,
+            detector=current.decider.detector.name,
+            detector_digest=current.decider.detector.digest,
+            policy=current.decider.policy.name,
         )
         notes = Notes(slot, name, link=link, key=f"{settings.redis.prefix}:noted:{settings.kafka.group_id}")
         try:
@@ -100,21 +103,19 @@ def run_process(
                 max_text_chars=settings.stream.max_text_chars,
                 max_bytes=settings.stream.max_post_bytes,
             ),
-            moderator=Moderator(
-                detector,
-                policy,
-                emit=settings.emit,
-                link=link,
-                signal_settings=settings.signals,
-                redis_settings=settings.redis,
-            ),
-            scorer=Scorer(detector, settings.detector.token_budget),
-            isolation=isolation if isolation is not None else IsolatedScorer(settings.detector),
+            current=current,
             notes=notes,
             tenures=source.tenures,
             worker=name,
         )
         pipeline = Pipeline(stages, settings.detector)
+        reload = Reload(
+            settings,
+            reread=reread if reread is not None else lambda: settings,
+            asked=reload_asked if reload_asked is not None else SimpleQueue(),
+            link=link,
+            current=current,
+        )
         try:
             Runner(
                 settings,
@@ -128,6 +129,7 @@ def run_process(
             ).run()
         finally:
             health.ready(False, "stopping")
+            reload.close(_CLOSE_S)
             # What is still in flight goes through the stages untouched.
             source.give_up()
             pipeline.close(_CLOSE_S)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from worker.intake import InvalidPostError
 from worker.metrics import ISOLATED, TOMBSTONES
@@ -15,24 +15,16 @@ from worker.stream.outbox import Outgoing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from worker.detector.scoring import Scorer
     from worker.intake import PostReader
-    from worker.moderator import Candidate, Moderator
+    from worker.moderator import Candidate
     from worker.records import Flag
     from worker.settings import Settings
+    from worker.stream.decider import Current, Decider, Isolation
     from worker.stream.item import Item
     from worker.stream.notes import Notes, Place
     from worker.stream.tenure import Tenures
 
 _TRACE: Final = "traceparent"
-
-
-class Isolation(Protocol):
-    """Scores texts away from this process; see `worker.detector.isolation`."""
-
-    def score(self, texts: Sequence[str]) -> list[tuple[float, int, bool] | Exception]:
-        """Logit, tokens and truncation of each text, or what went wrong with it."""
-        ...
 
 
 class Stages:
@@ -43,18 +35,14 @@ class Stages:
         settings: Settings,
         *,
         reader: PostReader,
-        moderator: Moderator,
-        scorer: Scorer,
-        isolation: Isolation,
+        current: Current,
         notes: Notes,
         tenures: Tenures,
         worker: str,
     ) -> None:
         self._settings = settings
         self._reader = reader
-        self._moderator = moderator
-        self._scorer = scorer
-        self._isolation = isolation
+        self._current = current
         self._notes = notes
         self._tenures = tenures
         self._worker = worker.encode()
@@ -64,9 +52,12 @@ class Stages:
     def prepare(self, items: Sequence[Item]) -> None:
         """Reads the posts, looks their scores up, and tokenises those that have none."""
         self._refresh_suspects()
+        decider = self._current.decider
+        moderator = decider.moderator
         received: list[Item] = []
         suspects: list[Item] = []
         for item in items:
+            item.decider = decider
             value = item.record.value
             if value is None:
                 continue
@@ -77,22 +68,27 @@ class Stages:
                 continue
             record = item.record
             source = Source(record.topic, record.partition, record.offset, record.timestamp)
-            item.candidate = self._moderator.receive(Received(post, source))
+            item.candidate = moderator.receive(Received(post, source))
             if self._suspects and _place(item) in self._suspects:
                 item.isolate = True
                 suspects.append(item)
             else:
                 received.append(item)
         TOMBSTONES.inc(sum(item.record.value is None for item in items))
-        self._moderator.look_up([item.candidate for item in items if item.candidate is not None])
+        moderator.look_up([item.candidate for item in items if item.candidate is not None])
         unscored = [item for item in received if item.candidate is not None and item.candidate.logit is None]
         if unscored:
             self._notes.write("encode", [_place(item) for item in unscored])
-            self._moderator.encode([item.candidate for item in unscored if item.candidate is not None])
+            moderator.encode([item.candidate for item in unscored if item.candidate is not None])
             self._notes.strike("encode")
 
     def score(self, items: Sequence[Item]) -> None:
-        """Runs the model over what has no score yet; posts under suspicion in a child process."""
+        """Runs the model over what has no score yet; posts under suspicion in a child process.
+
+        Args:
+            items: a batch of one decider, and so for `decide`.
+        """
+        decider = _decider(items)
         owned = self._tenures.snapshot()
         fresh: list[Candidate] = []
         places: list[Place] = []
@@ -108,10 +104,10 @@ class Stages:
                 places.append(_place(item))
         if fresh:
             self._notes.write("score", places)
-            self._moderator.score(fresh, self._scorer)
+            decider.moderator.score(fresh, decider.scorer)
             self._notes.strike("score")
         if alone:
-            self._score_alone(alone)
+            _score_alone(alone, decider.isolation)
 
     def decide(self, items: Sequence[Item]) -> None:
         """Signals, policy, and what is to be published."""
@@ -119,7 +115,9 @@ class Stages:
         live = [
             item for item in items if item.candidate is not None and owned.get(item.partition) == item.tenure
         ]
-        outcomes = self._moderator.decide([item.candidate for item in live if item.candidate is not None])
+        outcomes = _decider(items).moderator.decide(
+            [item.candidate for item in live if item.candidate is not None]
+        )
         now = datetime.now(UTC).isoformat(timespec="milliseconds").encode()
         for item, outcome in zip(live, outcomes, strict=True):
             if isinstance(outcome, Failed):
@@ -130,6 +128,8 @@ class Stages:
                 if outcome.flag is not None:
                     self._address(item, outcome.flag, now)
         for item in items:
+            # A detector that was replaced leaves memory with its last post.
+            item.decider = None
             if item.failure is not None:
                 stage, _, error = item.failure
                 item.outgoing = dead_letter(
@@ -147,20 +147,27 @@ class Stages:
         headers += [(name, content) for name, content in item.record.headers if name == _TRACE]
         item.outgoing = Outgoing(self._settings.topics.flags, value, item.record.key, headers)
 
-    def _score_alone(self, candidates: Sequence[Candidate]) -> None:
-        ISOLATED.inc(len(candidates))
-        readings = self._isolation.score([candidate.text for candidate in candidates])
-        for candidate, reading in zip(candidates, readings, strict=True):
-            if isinstance(reading, Exception):
-                candidate.error, candidate.stage = reading, "detect"
-            else:
-                candidate.logit, candidate.tokens, candidate.truncated = reading
-
     def _refresh_suspects(self) -> None:
         changes = self._tenures.changes
         if changes != self._seen_changes:
             self._seen_changes = changes
             self._suspects = self._notes.left_behind()
+
+
+def _decider(items: Sequence[Item]) -> Decider:
+    decider = items[0].decider
+    assert decider is not None  # noqa: S101 - `prepare` has set it
+    return decider
+
+
+def _score_alone(candidates: Sequence[Candidate], isolation: Isolation) -> None:
+    ISOLATED.inc(len(candidates))
+    readings = isolation.score([candidate.text for candidate in candidates])
+    for candidate, reading in zip(candidates, readings, strict=True):
+        if isinstance(reading, Exception):
+            candidate.error, candidate.stage = reading, "detect"
+        else:
+            candidate.logit, candidate.tokens, candidate.truncated = reading
 
 
 def _place(item: Item) -> Place:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.support.hub_cache import COMMIT, put_in_cache
 from tests.support.tiny_transformer import SENTENCES, save_bert, save_roberta
 from worker.detector.constant import ConstantDetector
 from worker.detector.labels import label_order
@@ -24,7 +25,6 @@ from worker.settings import DetectorSettings
 if TYPE_CHECKING:
     from worker.detector.protocol import Detector
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ROOT = Path(__file__).parents[3]
 
 
@@ -117,6 +117,7 @@ def test_labels_without_a_meaning_are_refused_until_the_manifest_states_them(fol
     forward = load(folder)
     config(folder, id2label={"0": "LABEL_0", "1": "LABEL_1"})
     assert "detector.json" in refused(DetectorError, folder)
+    assert "flagstaff convert --labels" in refused(DetectorError, folder)
     manifest(folder, labels=["machine", "human"])
     assert logits(load(folder)) == [-logit for logit in logits(forward)]
 
@@ -275,8 +276,8 @@ def test_a_model_that_is_not_there(tmp_path: Path) -> None:
     assert "no such directory" in refused(SettingsError, tmp_path / "nope")
     assert "no such directory" in refused(SettingsError, "defualt")
     refused(SettingsError, "x" * 400)
-    (tmp_path / "model.pt").touch()
-    assert "is a file" in refused(SettingsError, tmp_path / "model.pt")
+    (tmp_path / "model.bin").touch()
+    assert "is a file" in refused(SettingsError, tmp_path / "model.bin")
 
 
 def test_a_hub_id_needs_a_commit() -> None:
@@ -304,9 +305,13 @@ def from_the_hub(cache: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_model_of_the_hub_is_that_of_its_commit(folder: Path, tmp_path: Path) -> None:
-    snapshots = tmp_path / "cache" / "models--org--name" / "snapshots"
-    shutil.copytree(folder, snapshots / COMMIT)
+    snapshot = put_in_cache(tmp_path / "cache", folder)
     assert from_the_hub(tmp_path / "cache").stdout == f"org/name {load(folder).digest}\n"
+    with (snapshot / "tokenizer_config.json").open("a") as file:
+        file.write(" ")
+    said = from_the_hub(tmp_path / "cache").stderr.splitlines()[-1]
+    assert "DetectorError: detector: org/name at" in said
+    assert "tokenizer_config.json is not what the hub has" in said
 
 
 def test_a_hub_that_does_not_answer(tmp_path: Path) -> None:

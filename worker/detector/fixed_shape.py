@@ -1,0 +1,146 @@
+"""A model on a GPU: one shape for every pack, captured once and replayed.
+
+Libraries choose their kernels by the shape of a product, and other kernels add up in another order. With one
+shape there is one choice, so a logit does not depend on how full its pack is. A pack that is not full costs
+as much as a full one, which matters only while there is little to do.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import torch
+
+from worker.detector.packing import filled_packs
+from worker.detector.streams import in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+    from worker.detector.layout import Layout, Packed
+
+# A post of fewer tokens takes no less room in the classifier.
+TOKENS_A_TEXT: Final = 8
+# While one pack runs, the next is put together and copied, and the one before is read.
+_SLOTS: Final = 3
+
+
+class Queue(Protocol):
+    """What runs on the device, one after the other, while the CPU goes on."""
+
+    def pinned(self, tensor: Tensor) -> Tensor:
+        """A copy of a tensor in memory that the device can read by itself."""
+        ...
+
+    def captured(self, run: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
+        """Records what `run` does; returns what does it again, and the tensor that then holds its answer."""
+        ...
+
+    def mark(self) -> Any:
+        """Something whose `synchronize()` waits until all so far is done."""
+        ...
+
+
+class CudaQueue:
+    """The current stream of a CUDA device."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+
+    def pinned(self, tensor: Tensor) -> Tensor:
+        """As `Queue` says."""
+        return tensor.pin_memory()
+
+    def captured(self, run: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
+        """As `Queue` says, as a CUDA graph."""
+        aside = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]  # torch's
+        aside.wait_stream(torch.cuda.current_stream(self._device))
+        with torch.cuda.stream(aside):
+            for _ in range(2):  # libraries make their choices and take their memory in the first runs
+                run()
+        torch.cuda.current_stream(self._device).wait_stream(aside)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            answer = run()
+        return graph.replay, answer
+
+    def mark(self) -> Any:
+        """As `Queue` says."""
+        event = torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch's
+        event.record(torch.cuda.current_stream(self._device))
+        return event
+
+
+class FixedShape:
+    """Replays one captured run of a packed layout, pack after pack.
+
+    Args:
+        layout: packed, with `fixed_tokens` and `fixed_texts`.
+        queue: the device's.
+        device: where the model is.
+        tokens: rows of a pack.
+        texts: texts of a pack.
+    """
+
+    def __init__(
+        self, layout: Packed, queue: Queue, *, device: torch.device, tokens: int, texts: int
+    ) -> None:
+        self._layout = layout
+        self._queue = queue
+        self._tokens, self._texts = tokens, texts
+        empty = layout.inputs([[1]])
+        self._slots = [[queue.pinned(tensor) for tensor in empty] for _ in range(_SLOTS)]
+        self._inputs = empty.on(device)
+        with torch.inference_mode():
+            self._replay, self._answer = queue.captured(lambda: layout.run(self._inputs))
+            self._answers = [queue.pinned(self._answer.cpu()) for _ in range(_SLOTS)]
+
+    def outputs(self, texts: Sequence[Sequence[int]]) -> Tensor:
+        """The classifier's outputs, shape (texts, labels), float64, on the CPU."""
+        packs = filled_packs([len(text) for text in texts], self._tokens, self._texts)
+        parts: list[Tensor] = []
+        under_way: deque[tuple[Any, Tensor, int]] = deque()
+        with torch.inference_mode():
+            for number, pack in enumerate(packs):
+                if len(under_way) == _SLOTS:
+                    parts.append(_read(*under_way.popleft()))
+                slot = number % _SLOTS
+                tensors = self._layout.inputs([texts[place] for place in pack])
+                for held, tensor, given in zip(self._slots[slot], tensors, self._inputs, strict=True):
+                    held.copy_(tensor)
+                    given.copy_(held, non_blocking=True)
+                self._replay()
+                self._answers[slot].copy_(self._answer, non_blocking=True)
+                under_way.append((self._queue.mark(), self._answers[slot], len(pack)))
+            parts += [_read(*one) for one in under_way]
+        return in_order(packs, parts)
+
+
+class OneByOne:
+    """A layout on a GPU without a captured run: pack after pack.
+
+    Args:
+        layout: how a pack is run.
+        tokens: most tokens of a pack.
+    """
+
+    def __init__(self, layout: Layout, *, tokens: int) -> None:
+        self._layout = layout
+        self._tokens = tokens
+
+    def outputs(self, texts: Sequence[Sequence[int]]) -> Tensor:
+        """The classifier's outputs, shape (texts, labels), float64, on the CPU."""
+        packs = filled_packs(
+            [len(text) for text in texts], self._tokens, max(1, self._tokens // TOKENS_A_TEXT)
+        )
+        with torch.inference_mode():
+            parts = [self._layout.outputs([texts[place] for place in pack]).cpu().double() for pack in packs]
+        return in_order(packs, parts)
+
+
+def _read(done: Any, answer: Tensor, texts: int) -> Tensor:
+    done.synchronize()
+    return answer[:texts].double()

@@ -1,0 +1,68 @@
+"""Which layout a model can take: tried on made-up texts against the model as transformers runs it."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+import torch
+
+from worker.detector.layout import Padded, Single
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+    from worker.detector.layout import Layout
+
+log = structlog.get_logger(__name__)
+
+# How far outputs may lie apart, as a share of the largest: other shapes add up in another order.
+_TOLERANCE: Final = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
+_LENGTHS: Final = (1, 23, 5, 40)
+
+
+def fitting_layout(
+    model: Any, *, packed: Callable[[], Layout], padded: Callable[[], Padded], most_tokens: int
+) -> Layout:
+    """The fastest layout that gives this model's own outputs.
+
+    Args:
+        model: a classifier, on its device.
+        packed: makes the packed layout.
+        padded: makes the padded one.
+        most_tokens: longest text.
+    """
+    single = Single(model)
+    attention = model.config._attn_implementation  # noqa: SLF001 - it has no public reader
+    probes = _probes(model, most_tokens)
+    with torch.inference_mode():
+        expected = single.outputs(probes)
+        for made in (packed, padded):
+            try:
+                layout = made()
+                if _agree(layout.outputs(probes), expected):
+                    return layout
+                why = "its outputs differ"
+            except Exception as error:  # noqa: BLE001 - whatever a stranger's modelling code stumbles over
+                why = f"{type(error).__name__}: {error}"
+            log.info("layout_not_possible", layout=made.__name__, model=type(model).__name__, why=why)
+            model.set_attn_implementation(attention)
+    return single
+
+
+def _probes(model: Any, most_tokens: int) -> list[Sequence[int]]:
+    known = model.get_input_embeddings().num_embeddings
+    padding = model.config.pad_token_id
+    chance = random.Random(0)  # noqa: S311 - made-up texts
+    return [
+        [token if token != padding else token - 1 for token in chance.choices(range(1, known), k=length)]
+        for length in (min(length, most_tokens) for length in _LENGTHS)
+    ]
+
+
+def _agree(outputs: Tensor, expected: Tensor) -> bool:
+    allowed = _TOLERANCE[expected.dtype] * (1 + expected.abs().max().item())
+    return bool((outputs - expected).abs().max().item() <= allowed)

@@ -1,0 +1,84 @@
+"""From a model on its device to what runs it fastest there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+
+from worker.detector.attention import flash_attention
+from worker.detector.cores import usable_cores
+from worker.detector.fixed_shape import TOKENS_A_TEXT, CudaQueue, FixedShape, OneByOne
+from worker.detector.int8 import quantise
+from worker.detector.layout import LEAST_ROWS, Packed, Padded, layers_of
+from worker.detector.probing import fitting_layout
+from worker.detector.streams import Streams
+
+if TYPE_CHECKING:
+    from worker.detector.calibration import NumberFormat
+    from worker.detector.layout import Layout
+    from worker.detector.transformer import Runner
+
+# The formats that torch's packed attention takes.
+_HALF: Final = (torch.bfloat16, torch.float16)
+
+
+def fitting_runner(
+    model: Any, *, number_format: NumberFormat, most_tokens: int, token_budget: int
+) -> tuple[Runner, str]:
+    """What runs a model, and the way it does so in words, for people and for the digest.
+
+    Args:
+        model: a classifier in evaluation mode, on its device.
+        number_format: what its linear layers are to compute in.
+        most_tokens: longest text.
+        token_budget: rows of every run on a GPU.
+    """
+    device: torch.device = model.device
+    layout = _layout(model, most_tokens, token_budget)
+    if number_format == "int8":
+        quantise(layers_of(model))
+    if device.type == "cpu":
+        return Streams(layout, usable_cores()), layout.name
+    if isinstance(layout, Packed) and model.dtype in _HALF:
+        texts = _texts(token_budget)
+        runner = FixedShape(layout, CudaQueue(device), device=device, tokens=token_budget, texts=texts)
+        return runner, f"{layout.name} in {token_budget}"
+    return OneByOne(layout, tokens=token_budget), f"{layout.name} in {token_budget}"
+
+
+def _layout(model: Any, most_tokens: int, token_budget: int) -> Layout:
+    first_position = first_position_of(model)
+    on_gpu = model.device.type == "cuda"
+    fixed = token_budget if on_gpu else None
+
+    def packed() -> Packed:
+        return Packed(
+            model,
+            first_position=first_position,
+            fixed_tokens=fixed,
+            fixed_texts=_texts(token_budget),
+            kernel=flash_attention if on_gpu and model.dtype in _HALF else None,
+            longest=most_tokens,
+        )
+
+    def padded() -> Padded:
+        return Padded(model, most_tokens=most_tokens, fixed_tokens=fixed)
+
+    return fitting_layout(model, packed=packed, padded=padded, most_tokens=most_tokens)
+
+
+def _texts(token_budget: int) -> int:
+    return max(LEAST_ROWS, token_budget // TOKENS_A_TEXT)
+
+
+def first_position_of(model: Any) -> int:
+    """The position of a text's first token, as the model counts.
+
+    RoBERTa and its kin count from behind the padding's position, so 514 positions hold 512 tokens.
+    """
+    for name, module in model.named_modules():
+        padding: int | None = getattr(module, "padding_idx", None)
+        if name.endswith("position_embeddings") and padding is not None:
+            return padding + 1
+    return 0
