@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test soak bench lint types format docs lock clean
+.PHONY: help venv demo test soak bench gpu lint types format docs lock clean
 
 help:  ## Show what there is.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,13 @@ soak: venv  ## The long runs, bounded, each with a printed table.
 
 bench: venv  ## Measure the stream against a bare loop.
 	$(BIN)/python -m benchmarks.stream
+
+# On a GPU machine with a torch of its own: make gpu GPU_PYTHON=python3
+GPU_PYTHON ?= $(BIN)/python
+gpu:  ## On a machine with a GPU: the tests and benchmarks of its path; writes gpu.json. GPU_PYTHON=python3 takes the machine's own torch.
+	@test $(GPU_PYTHON) != $(BIN)/python || $(MAKE) --no-print-directory venv
+	! $(GPU_PYTHON) -c 'import pytest, hypothesis, structlog' 2>/dev/null || $(GPU_PYTHON) -m pytest -m gpu tests/unit/detector
+	$(GPU_PYTHON) -m benchmarks.gpu --processes
 
 lint: venv  ## Look for mistakes and unformatted files.
 	$(BIN)/ruff check .

@@ -72,7 +72,7 @@ class Moderator:
     ) -> None:
         self._detector = detector
         self._calibration = detector.calibration
-        self._threshold = _log_odds(detector.calibration.threshold)
+        self._threshold = detector.calibration.threshold_log_odds
         self._stamp = PolicyStamp(policy.name, policy.digest)
         self._emit_all = emit == "all"
         self._settings = signal_settings
@@ -209,8 +209,7 @@ class Moderator:
         return Facts(post, at, candidate.text, candidate.digest, logit, covered=covered)
 
     def _decided(self, candidate: Candidate, facts: Facts, values: Values) -> Decided:
-        calibration = self._calibration
-        log_odds = calibration.slope * facts.logit + calibration.intercept if facts.covered else None
+        log_odds = self._calibration.log_odds(facts.logit) if facts.covered else None
         confident = log_odds is not None and log_odds > self._threshold
         judgement = self._judge.decide(log_odds, values, confident=confident)
         if not self._emit_all and judgement.action not in _ACTING:
@@ -244,13 +243,6 @@ class Moderator:
             policy=self._stamp,
             metadata=post.metadata,
         )
-
-
-def _log_odds(threshold: float | None) -> float:
-    """A probability as log-odds; where there is none, what every post is above."""
-    if threshold is None or threshold <= 0:
-        return -math.inf
-    return math.log(threshold) - math.log1p(-threshold) if threshold < 1 else math.inf
 
 
 def encode_flag(flag: Flag) -> bytes:

@@ -103,8 +103,12 @@ class DetectorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Literal["auto", "float32", "bfloat16", "float16", "int8"], _doc("Number format of the model.")
     ] = "auto"
     token_budget: Annotated[
-        PositiveInt, _doc("Most tokens in one batch. On a GPU also the size of every batch, full or not.")
-    ] = 16_384
+        PositiveInt | None,
+        _doc(
+            "Most tokens in one batch; on a GPU also the size of every batch, full or not. Unset: what suits "
+            "the detector, for a transformer 1,024 a core, and 16,384 on a GPU."
+        ),
+    ] = None
     max_windows: Annotated[
         PositiveInt, _doc("Windows of a long text that a transformer looks at, from its beginning.")
     ] = 4

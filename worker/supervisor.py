@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from worker.cores import THREADS_VARIABLE, machine_cores
 from worker.errors import BreakerTrippedError, FencedError, SettingsError
 
 if TYPE_CHECKING:
@@ -75,9 +75,8 @@ class Supervisor:
         self._workers = [_Worker(number) for number in range(processes)]
         self._grace_s = grace_s
         self._environ = dict(environ)
-        threads = max(1, (os.cpu_count() or 1) // processes)
         # Each process would otherwise start as many compute threads as there are cores.
-        self._environ.setdefault("OMP_NUM_THREADS", str(threads))
+        self._environ.setdefault(THREADS_VARIABLE, str(max(1, machine_cores() // processes)))
 
     def run(self, stop: threading.Event, reload_asked: SimpleQueue[None] | None = None) -> int:
         """Runs until `stop` is set, or until a worker ends in a way that a restart does not mend.

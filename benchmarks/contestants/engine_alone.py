@@ -38,7 +38,7 @@ def main() -> None:
     threading.Thread(target=_encode, args=(detector, texts, encoded), daemon=True).start()
     meter = Meter(len(texts))
     done = 0
-    for batch in _batches(_taken(encoded, len(texts)), settings.detector.token_budget):
+    for batch in _batches(_taken(encoded, len(texts)), detector.batch_tokens):
         done += len(detector.logits(batch))
         meter.committed(done)
 

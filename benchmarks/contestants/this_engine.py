@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from benchmarks.engine.task import Contestant, NotOfferedError
-from worker.detector.cores import THREADS_VARIABLE
+from worker.cores import THREADS_VARIABLE
 from worker.detector.loading import load_detector
 from worker.errors import FlagstaffError
 from worker.settings import DetectorSettings

@@ -51,26 +51,25 @@ def main(arguments: list[str] | None = None) -> None:
             sys.exit("none of the engines asked for is here")
         measured = measure(task, shape, present, options.rounds)
     found = lines(measured, options.posts, shape.operations(posts.lengths))
+    conditions = {
+        "model": options.model,
+        "lengths": options.lengths,
+        "posts": options.posts,
+        "tokens": sum(posts.lengths),
+        "rounds": options.rounds,
+        "threads": options.threads,
+    }
     if options.json is not None:
-        conditions = {
-            "model": options.model,
-            "lengths": options.lengths,
-            "posts": options.posts,
-            "tokens": sum(posts.lengths),
-            "rounds": options.rounds,
-            "threads": options.threads,
-        }
         figures = contract(found, absent, formats) | flat(found) | machine() | conditions
-        with sys.stdout if options.json == "-" else open(options.json, "w", encoding="utf-8") as file:
-            file.write(json.dumps(figures) + "\n")
+        if options.json == "-":
+            print(json.dumps(figures))
+        else:
+            Path(options.json).write_text(json.dumps(figures) + "\n", encoding="utf-8")
     if options.json != "-":
-        print(
-            f"{options.model}, {options.lengths} lengths: {options.posts} posts, {sum(posts.lengths)} tokens; "
-            f"{options.rounds} rounds, {options.threads} threads; {machine()['machine.cpu']}"
-        )
+        print(", ".join(f"{name} {value}" for name, value in conditions.items()), machine()["machine.cpu"])
         print(render(found))
         print(
-            f"Standard deviation of the logits, to read the last column by: {measured.spread_of_logits:.2g}"
+            f"standard deviation of the logits, to read the last column by: {measured.spread_of_logits:.2g}"
         )
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def render(found: Iterable[Line]) -> str:
     """One line a contestant: medians over the rounds, least and most of them in brackets."""
     head = (
-        f"{'':48} {'':9} {'posts/s':>8} {'x pipeline 32':>20} {'this engine is':>20} "
+        f"{'':52} {'':9} {'posts/s':>8} {'x pipeline 32':>20} {'this engine is':>20} "
         f"{'of matmul':>18} {'logits off by':>14}"
     )
     return "\n".join([head, *(_line(line) for line in found)])
@@ -23,8 +23,9 @@ def render(found: Iterable[Line]) -> str:
 def _line(line: Line) -> str:
     times = "" if line.key == "engine" or line.engine_over is None else f"{line.engine_over} x"
     return (
-        f"{line.name:48} {line.number_format:9} {line.posts_per_s:8.1f} {_or_blank(line.over_pipeline_32):>20} "
-        f"{times:>20} {line.of_matmul!s:>18} {line.worst_difference:14.1e}"
+        f"{line.name:52} {line.number_format:9} {line.posts_per_s:8.1f} "
+        f"{_or_blank(line.over_pipeline_32):>20} {times:>20} {line.of_matmul!s:>18} "
+        f"{line.worst_difference:14.1e}"
     )
 
 

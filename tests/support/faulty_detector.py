@@ -45,6 +45,7 @@ class FaultyDetector:
         self.name: str = inner.name
         self.digest: str = inner.digest
         self.calibration: Calibration = inner.calibration
+        self.batch_tokens: int = inner.batch_tokens
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         if any(KILLS_ENCODING in text for text in texts):

@@ -36,12 +36,13 @@ def main() -> int:
             environ=os.environ,
         )
         return supervisor.run(stop)
+    detector = load_detector(settings.detector)
     run_process(
         settings,
         number=int(sys.argv[-1]),
         stop=stop,
-        detector=FaultyDetector(load_detector(settings.detector)),
-        isolation=IsolatedScorer(settings.detector, command=_CHILD),
+        detector=FaultyDetector(detector),
+        isolation=IsolatedScorer(settings.detector, digest=detector.digest, command=_CHILD),
     )
     return 0
 

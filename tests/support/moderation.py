@@ -32,6 +32,7 @@ class WordDetector:
     def __init__(self, calibration: Calibration | None = None, digest: str = "word-detector-1") -> None:
         self.name = "words"
         self.digest = digest
+        self.batch_tokens = 16_384
         self.calibration = calibration or Calibration(
             fitted=True,
             slope=0.5,

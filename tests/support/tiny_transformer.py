@@ -47,10 +47,35 @@ def save_bert(folder: Path, labels: Sequence[str] = ("human", "machine"), positi
     return _save(folder, "Bert", tokenizer, labels, _ENCODER | {"max_position_embeddings": positions})
 
 
+def save_xlm_roberta(folder: Path, labels: Sequence[str] = ("human", "machine")) -> Path:
+    """An XLM-RoBERTa that sees 32 tokens, and a Unigram tokenizer: whole words and their likely parts."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    trainer = trainers.UnigramTrainer(
+        vocab_size=300,
+        special_tokens=_SPECIAL,
+        unk_token="<unk>",
+        show_progress=False,  # noqa: S106 - as above
+    )
+    tokenizer.train_from_iterator(SENTENCES, trainer)
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
+    return _save(folder, "XLMRoberta", tokenizer, labels, _ENCODER | {"max_position_embeddings": 34})
+
+
 def save_gpt2(folder: Path, labels: Sequence[str] = ("human", "machine")) -> Path:
     """A GPT-2, whose tokenizer adds nothing to a text."""
     sizes = {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 32, "initializer_range": 0.5}
     return _save(folder, "GPT2", _byte_level(), labels, _SMALL | sizes)
+
+
+def random_classifier(family: str, **sizes: Any) -> Any:
+    """A classifier in memory, the same at each call: `family` as transformers' class names have it (`Bert`)."""
+    config = getattr(transformers, f"{family}Config")(**sizes)
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        model = getattr(transformers, f"{family}ForSequenceClassification")(config)
+    return model.eval()
 
 
 def _byte_level() -> Tokenizer:
@@ -75,11 +100,6 @@ def _save(
         tokenizer_object=tokenizer, **{f"{name}_token": token for name, token in names.items()}
     )
     fast.save_pretrained(folder)
-    config = getattr(transformers, f"{family}Config")(
-        vocab_size=len(fast), id2label=dict(enumerate(labels)), **sizes | {"num_labels": len(labels)}
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(7)
-        model = getattr(transformers, f"{family}ForSequenceClassification")(config)
-    model.save_pretrained(folder)
+    names_of = {"id2label": dict(enumerate(labels)), "num_labels": len(labels)}
+    random_classifier(family, vocab_size=len(fast), **sizes | names_of).save_pretrained(folder)
     return folder

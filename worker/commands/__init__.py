@@ -31,6 +31,7 @@ SUMMARIES: Final = {
     "redrive": "Send dead letters back to the posts topic.",
     "train": "Train a linear detector.",
     "convert": "Write a checkpoint of any form as a directory that runs.",
+    "bench": "Measure engine, stream and cache beside their peers.",
 }
 
 

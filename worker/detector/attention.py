@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 PACKED: Final = "flagstaff_packed"
 
+# Bytes of the widest vector of a CPU; torch's own memory begins at a multiple of it.
+_ALIGNMENT: Final = 64
+
 
 class Kernel(Protocol):
     """Attention over packed sequences, as `torch.nn.attention.varlen.varlen_attn` states it."""
@@ -187,14 +190,21 @@ def packed_attention(  # noqa: PLR0913 - transformers' own signature
         if sliding_window is not None and end - begin > sliding_window:
             mask = _band(end - begin, sliding_window, query.device)[: asked - begin]
         seen = scaled_dot_product_attention(
-            query[:, :, begin:asked],
-            key[:, :, begin:end],
-            value[:, :, begin:end],
+            _rows(query, begin, asked),
+            _rows(key, begin, end),
+            _rows(value, begin, end),
             attn_mask=mask,
             scale=scaling,
         )
         answer[:, begin:asked] = seen.transpose(1, 2)
     return answer, None
+
+
+def _rows(tensor: Tensor, begin: int, end: int) -> Tensor:
+    """A text's rows, at an address as round as the pack's: libraries choose their way through a sum by it."""
+    rows = tensor[:, :, begin:end]
+    even = tensor.stride(2) * tensor.element_size() % _ALIGNMENT == 0
+    return rows if even else rows.clone(memory_format=torch.contiguous_format)
 
 
 def _at_once(  # noqa: PLR0913 - parts of the call above

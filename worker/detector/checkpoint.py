@@ -10,7 +10,8 @@ from msgspec import Struct, field
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from worker.detector.calibration import Calibration
+from worker.detector.calibration import Calibration, NumberFormat
+from worker.detector.format_shift import FormatShift
 from worker.detector.linear import LinearDetector, LinearModel
 from worker.errors import DetectorError
 
@@ -41,6 +42,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         labels: what the outputs mean, first to last. A linear detector has one output, the log-odds of the
             second label against the first.
         calibration: how a logit becomes a probability, and where that holds.
+        formats: what other number formats than the calibration's change; for the kind `transformers` alone.
         linear: what belongs to the weights; for the kind `linear` alone.
         provenance: for people: what it was trained on, how, and what was measured.
     """
@@ -50,6 +52,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
     labels: tuple[Label, Label]
     calibration: Calibration = field(default_factory=Calibration)
+    formats: dict[NumberFormat, FormatShift] = field(default_factory=dict)
     linear: LinearModel | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
 

@@ -22,6 +22,7 @@ class ConstantDetector:
     name = "constant"
     digest = "constant-1"
     calibration = Calibration()
+    batch_tokens = 16_384
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """The lengths of the texts."""

@@ -90,6 +90,7 @@ class FixedShape:
     ) -> None:
         self._layout = layout
         self._queue = queue
+        self.batch_tokens = tokens
         self._tokens, self._texts = tokens, texts
         empty = layout.inputs([[1]])
         self._slots = [[queue.pinned(tensor) for tensor in empty] for _ in range(_SLOTS)]
@@ -128,6 +129,7 @@ class OneByOne:
     """
 
     def __init__(self, layout: Layout, *, tokens: int) -> None:
+        self.batch_tokens = tokens
         self._layout = layout
         self._tokens = tokens
 

@@ -49,9 +49,9 @@ class Int8Linear(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """Shape (..., in_features) to (..., out_features)."""
         flat = rows.reshape(-1, self.in_features)
-        step = flat.abs().amax(1, keepdim=True).clamp_min_(torch.finfo(torch.float32).tiny)
-        step /= _ACTIVATION_LEVELS
-        levels = torch.quantize_per_tensor(flat / step, 1.0, _ZERO, torch.quint8).int_repr()
+        largest = torch.maximum(flat.amax(1, keepdim=True), flat.amin(1, keepdim=True).neg_())
+        step = largest.clamp_min_(torch.finfo(torch.float32).tiny).div_(_ACTIVATION_LEVELS)
+        levels = torch.quantize_per_tensor(flat * step.reciprocal(), 1.0, _ZERO, torch.quint8).int_repr()
         product: Tensor = torch.ops.onednn.qlinear_pointwise(
             levels,
             self._one,

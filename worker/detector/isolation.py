@@ -33,7 +33,6 @@ _LENGTH: Final = struct.Struct(">I")
 _COMMAND: Final = (sys.executable, "-m", "worker.detector.isolation")
 # Loading a large model from a slow disk takes minutes; scoring one text does not.
 _LOADING_S: Final = 600.0
-_READY: Final = b'"ready"'
 _TRIES: Final = 2
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 
@@ -58,9 +57,16 @@ class _Answer(msgspec.Struct):
 class IsolatedScorer:
     """Scores canonical texts in a child process that loads the same detector."""
 
-    def __init__(self, settings: DetectorSettings, command: Sequence[str] = _COMMAND) -> None:
-        """`command`: the child; it reads the settings, then texts, as `serve` does."""
+    def __init__(self, settings: DetectorSettings, *, digest: str, command: Sequence[str] = _COMMAND) -> None:
+        """Starts nothing yet.
+
+        Args:
+            settings: what the detector was loaded by.
+            digest: the detector's; a child that loads another scores nothing.
+            command: the child; it reads the settings, then texts, as `serve` does.
+        """
         self._settings = settings
+        self._digest = digest
         self._command = list(command)
 
     def score(self, texts: Sequence[str]) -> list[Reading | Exception]:
@@ -75,7 +81,7 @@ class IsolatedScorer:
         try:
             while len(results) < len(texts):
                 if child is None:
-                    child = _Child(self._command, self._settings)
+                    child = _Child(self._command, self._settings, self._digest)
                 answer = child.ask(texts[len(results)], self._settings.isolation_timeout_s)
                 if isinstance(answer, CrashedProcess):
                     tries += 1
@@ -91,12 +97,18 @@ class IsolatedScorer:
 
 
 class _Child:
-    def __init__(self, command: Sequence[str], settings: DetectorSettings) -> None:
+    def __init__(self, command: Sequence[str], settings: DetectorSettings, digest: str) -> None:
         self._silent_s: float | None = None
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - our own module, no shell
         ready = self._exchange(msgspec.json.encode(settings), _LOADING_S)
-        if ready != _READY:
+        if ready is None:
             raise CrashedProcess(f"the child process did not load the detector: {self._end_of()}")
+        if (loaded := msgspec.json.decode(ready, type=str)) != digest:
+            self.end()
+            raise CrashedProcess(
+                f"the detector's files have changed since it was loaded: they make {loaded} now, and made "
+                f"{digest}; start the worker again, or have it reload"
+            )
 
     def ask(self, text: str, timeout_s: float) -> Reading | Exception:
         raw = self._exchange(text.encode("utf-8", errors="replace"), timeout_s)
@@ -146,7 +158,7 @@ class _Child:
 
 def serve(detector: Detector, source: IO[bytes], sink: IO[bytes]) -> None:
     """The child's side: answers texts until the other end closes."""
-    _write(sink, _READY)
+    _write(sink, msgspec.json.encode(detector.digest))
     while (raw := _read(source)) is not None:
         _write(sink, msgspec.json.encode(_answer(detector, canonical(raw.decode()))))
 

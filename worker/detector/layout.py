@@ -108,7 +108,7 @@ class Padded:
             mask[row, : len(text)] = 1
         mask[len(texts) :, 0] = 1  # a row that sees nothing at all would give NaN
         device = self._model.device
-        first = _at_least(torch.arange(rows) * length).to(device)
+        first = _with_spare_rows(torch.arange(rows) * length).to(device)
         with running(Pack(first, self._last)):
             outputs: Tensor = self._model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
         return outputs[: len(texts)]
@@ -188,16 +188,15 @@ class Packed:
         for text in texts:
             starts.append(starts[-1] + len(text))
         used = starts[-1]
-        filler = max(0, (LEAST_ROWS if self._tokens is None else self._tokens) - used)
+        filler = _spare_rows(used) if self._tokens is None else self._tokens - used
         ids = torch.tensor([token for text in texts for token in text] + [texts[0][0]] * filler)
         positions = torch.full((used + filler,), self._first_position)
         for begin, end in pairwise(starts):
             positions[begin:end] += torch.arange(end - begin)
         first = torch.tensor(starts[:-1])
         if self._tokens is None:
-            if filler:
-                starts.append(used + filler)
-            first = _at_least(first)
+            starts.append(used + filler)
+            first = _with_spare_rows(first)
         else:
             # Texts of no token fill the rest; the filler's rows belong to none, and nothing reads them.
             starts += [used] * (self._texts - len(texts))
@@ -233,10 +232,18 @@ def _counted(rows: int, device: torch.device) -> Tensor:
     return torch.arange(rows + 1, dtype=torch.int32, device=device)
 
 
-def _at_least(first: Tensor) -> Tensor:
-    """First rows, repeated up to the least number of rows that a product may have."""
-    missing = LEAST_ROWS - len(first)
-    return torch.cat([first, first[:1].expand(missing)]) if missing > 0 else first
+def _spare_rows(used: int) -> int:
+    """How many rows are added to so many: one at the least.
+
+    Vector instructions leave the end of a tensor to other ones, which round otherwise, where its size is no
+    multiple of theirs. That end must not be a text's.
+    """
+    return max(1, LEAST_ROWS - used)
+
+
+def _with_spare_rows(first: Tensor) -> Tensor:
+    """First rows, the very first of them repeated at the end."""
+    return torch.cat([first, first[:1].expand(_spare_rows(len(first)))])
 
 
 def _narrow(model: Any) -> frozenset[nn.Module]:

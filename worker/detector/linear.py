@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _CHARS_PER_TOKEN: Final = 4
 # Raise it when the same weights would give other logits: `prepared`, the hash, the tokens.
 _FEATURES_VERSION: Final = 1
+_BATCH_TOKENS: Final = 16_384
 
 
 def tokens_in(chars: int) -> int:
@@ -62,6 +63,7 @@ class LinearDetector:
     ) -> None:
         self.name = name
         self.calibration = calibration
+        self.batch_tokens = _BATCH_TOKENS
         self.digest = blake2b(
             b"linear %d " % _FEATURES_VERSION
             + msgspec.json.encode(model)

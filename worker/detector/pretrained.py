@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import structlog
-import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from worker.detector.calibration import Calibration
 from worker.detector.checkpoint import TOKENIZER_FILES, VOCABULARY_FILES
+from worker.detector.device import device_of, platform_of
 from worker.detector.labels import label_order
-from worker.detector.number_format import check_offered, native_format, torch_format
-from worker.detector.running import first_position_of, fitting_runner
+from worker.detector.number_format import calibrated_format, chosen_format, torch_format
+from worker.detector.running import GPU_TOKENS, first_position_of, fitting_runner
 from worker.detector.transformer import TransformerDetector
 from worker.detector.weights import share_weights, weight_files
 from worker.errors import DetectorError, SettingsError
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    import torch
+
+    from worker.detector.calibration import NumberFormat
     from worker.detector.checkpoint import Manifest
     from worker.settings import DetectorSettings
 
@@ -55,12 +58,14 @@ def load_transformer(
         name: a short name for people, where the manifest states none.
 
     Raises:
-        SettingsError: the device is not there, or the number format is not offered.
+        SettingsError: the device is not there, or the number format is not offered or changes too much.
         DetectorError: the directory's content can't be used.
     """
-    device = _device(settings.device)
-    number_format = native_format(device) if settings.dtype == "auto" else settings.dtype
-    check_offered(number_format, device)
+    device = device_of(settings.device)
+    calibration = manifest.calibration if manifest is not None else Calibration()
+    number_format = chosen_format(
+        settings.dtype, device, calibration, manifest.formats if manifest is not None else {}
+    )
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     with warnings.catch_warnings(action="ignore"):
@@ -79,19 +84,23 @@ def load_transformer(
     if device.type == "cpu":
         share_weights(folder, model)
     max_tokens = _max_tokens(tokenizer, model)
-    if device.type == "cuda" and max_tokens > settings.token_budget:
+    token_budget = settings.token_budget or GPU_TOKENS
+    if device.type == "cuda" and max_tokens > token_budget:
         raise SettingsError(
-            f"settings: detector.token_budget {settings.token_budget} is less than one text of this model, "
+            f"settings: detector.token_budget {token_budget} is less than one text of this model, "
             f"{max_tokens} tokens; raise it"
         )
-    runner, way = fitting_runner(
-        model, number_format=number_format, most_tokens=max_tokens, token_budget=settings.token_budget
+    fitted = fitting_runner(
+        model, number_format=number_format, most_tokens=max_tokens, token_budget=token_budget
     )
-    calibration = manifest.calibration if manifest is not None else Calibration()
     detector_name = manifest.name if manifest is not None else name
-    log.info("detector_loaded", detector=detector_name, number_format=number_format, runs=way)
+    platform = platform_of(device, number_format)
+    _tell_elsewhere(manifest, number_format, " ".join(platform))
+    log.info("detector_loaded", detector=detector_name, number_format=number_format, runs=fitted.way)
+    for reason in fitted.refused:
+        log.info("runs_slower", detector=detector_name, reason=reason)
     depends = [
-        *labels, number_format, way, f"windows {settings.max_windows} of {max_tokens}", *_platform(device),
+        *labels, number_format, fitted.way, f"windows {settings.max_windows} of {max_tokens}", *platform,
         *(f"{package} {version(package)}" for package in _PACKAGES),
     ]  # fmt: skip
     return TransformerDetector(
@@ -99,33 +108,25 @@ def load_transformer(
         _digest(folder, depends, calibration),
         calibration,
         tokenizer=tokenizer,
-        runner=runner,
+        runner=fitted.runner,
         machine=labels.index("machine"),
         max_tokens=max_tokens,
         max_windows=settings.max_windows,
     )
 
 
-def _device(device: str) -> torch.device:
-    with warnings.catch_warnings(action="ignore"):  # an old driver is told as a warning
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if device == "auto":
-        return torch.device("cuda" if count else "cpu")
-    wanted = torch.device(device)
-    if wanted.type == "cuda" and (wanted.index or 0) >= count:
-        raise SettingsError(
-            f"settings: detector.device {device!r}: torch sees {count or 'no'} CUDA device(s); set auto or "
-            "cpu, or see `nvidia-smi` and whether this torch was built for CUDA"
+def _tell_elsewhere(manifest: Manifest | None, number_format: NumberFormat, platform: str) -> None:
+    """Logs that what the format changes was measured on another kind of machine, where it was."""
+    if manifest is None or number_format == calibrated_format(manifest.calibration):
+        return
+    shift = manifest.formats.get(number_format)
+    if manifest.calibration.fitted and shift is not None and shift.device != platform:
+        log.warning(
+            "number_format_measured_elsewhere",
+            number_format=number_format,
+            measured_on=shift.device,
+            runs_on=platform,
         )
-    return wanted
-
-
-def _platform(device: torch.device) -> tuple[str, ...]:
-    """What of the machine decides which kernels add up a sum: another one may end in other last bits."""
-    if device.type == "cuda":
-        return "cuda", torch.cuda.get_device_name(device), str(torch.version.cuda)
-    capabilities = torch.cpu.get_capabilities()
-    return "cpu", str(capabilities.get("architecture")), torch.backends.cpu.get_cpu_capability()
 
 
 def _read(folder: Path, what: str, load: Callable[[], Any]) -> Any:

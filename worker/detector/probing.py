@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any, Final
 
-import structlog
 import torch
 
 from worker.detector.layout import Padded, Single
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
     from worker.detector.layout import Layout
 
-log = structlog.get_logger(__name__)
-
 # How far outputs may lie apart, as a share of the largest: other shapes add up in another order.
 _TOLERANCE: Final = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
 _LENGTHS: Final = (1, 23, 5, 40)
@@ -26,8 +23,8 @@ _LENGTHS: Final = (1, 23, 5, 40)
 
 def fitting_layout(
     model: Any, *, packed: Callable[[], Layout], padded: Callable[[], Padded], most_tokens: int
-) -> Layout:
-    """The fastest layout that gives this model's own outputs.
+) -> tuple[Layout, tuple[str, ...]]:
+    """The fastest layout that gives this model's own outputs, and why each faster one does not.
 
     Args:
         model: a classifier, on its device.
@@ -40,17 +37,18 @@ def fitting_layout(
     probes = _probes(model, most_tokens)
     with torch.inference_mode():
         expected = single.outputs(probes)
+        refused: list[str] = []
         for made in (packed, padded):
             try:
                 layout = made()
                 if _agree(layout.outputs(probes), expected):
-                    return layout
-                why = "its outputs differ"
+                    return layout, tuple(refused)
+                why = "the outputs differ"
             except Exception as error:  # noqa: BLE001 - whatever a stranger's modelling code stumbles over
                 why = f"{type(error).__name__}: {error}"
-            log.info("layout_not_possible", layout=made.__name__, model=type(model).__name__, why=why)
+            refused.append(f"{made.__name__}: {why}")
             model.set_attn_implementation(attention)
-    return single
+    return single, tuple(refused)
 
 
 def _probes(model: Any, most_tokens: int) -> list[Sequence[int]]:

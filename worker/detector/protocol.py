@@ -37,11 +37,13 @@ class Detector(Protocol):
         digest: hex digest of everything its word depends on: weights, tokenizer, number format, device kind,
             calibration.
         calibration: how a logit becomes a probability, and for which lengths and languages.
+        batch_tokens: tokens in one call of `logits` beyond which it gets no faster, so more only wait longer.
     """
 
     name: str
     digest: str
     calibration: Calibration
+    batch_tokens: int
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """Tokenise canonical texts, in order. Called from one thread, never the one that calls `logits`."""

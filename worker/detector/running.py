@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import torch
 
+from worker.cores import usable_cores
 from worker.detector.attention import flash_attention
-from worker.detector.cores import usable_cores
 from worker.detector.fixed_shape import TOKENS_A_TEXT, CudaQueue, FixedShape, OneByOne
 from worker.detector.int8 import quantise
 from worker.detector.layout import LEAST_ROWS, Packed, Padded, layers_of
@@ -19,14 +19,30 @@ if TYPE_CHECKING:
     from worker.detector.layout import Layout
     from worker.detector.transformer import Runner
 
+# Rows of every run on a GPU, where nobody says otherwise.
+GPU_TOKENS: Final = 16_384
 # The formats that torch's packed attention takes.
 _HALF: Final = (torch.bfloat16, torch.float16)
 
 
+class Fitted(NamedTuple):
+    """What runs a model, and how.
+
+    Attributes:
+        runner: what runs it.
+        way: how, in words, for people and for the digest.
+        refused: the faster ways that this model can't take, each with the reason.
+    """
+
+    runner: Runner
+    way: str
+    refused: tuple[str, ...]
+
+
 def fitting_runner(
-    model: Any, *, number_format: NumberFormat, most_tokens: int, token_budget: int
-) -> tuple[Runner, str]:
-    """What runs a model, and the way it does so in words, for people and for the digest.
+    model: Any, *, number_format: NumberFormat, most_tokens: int, token_budget: int = GPU_TOKENS
+) -> Fitted:
+    """What runs a model fastest.
 
     Args:
         model: a classifier in evaluation mode, on its device.
@@ -35,19 +51,20 @@ def fitting_runner(
         token_budget: rows of every run on a GPU.
     """
     device: torch.device = model.device
-    layout = _layout(model, most_tokens, token_budget)
+    layout, refused = _layout(model, most_tokens, token_budget)
     if number_format == "int8":
         quantise(layers_of(model))
     if device.type == "cpu":
-        return Streams(layout, usable_cores()), layout.name
+        return Fitted(Streams(layout, usable_cores()), layout.name, refused)
+    way = f"{layout.name} in {token_budget}"
     if isinstance(layout, Packed) and model.dtype in _HALF:
         texts = _texts(token_budget)
         runner = FixedShape(layout, CudaQueue(device), device=device, tokens=token_budget, texts=texts)
-        return runner, f"{layout.name} in {token_budget}"
-    return OneByOne(layout, tokens=token_budget), f"{layout.name} in {token_budget}"
+        return Fitted(runner, way, refused)
+    return Fitted(OneByOne(layout, tokens=token_budget), way, refused)
 
 
-def _layout(model: Any, most_tokens: int, token_budget: int) -> Layout:
+def _layout(model: Any, most_tokens: int, token_budget: int) -> tuple[Layout, tuple[str, ...]]:
     first_position = first_position_of(model)
     on_gpu = model.device.type == "cuda"
     fixed = token_budget if on_gpu else None

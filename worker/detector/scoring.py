@@ -23,14 +23,15 @@ class Scorer:
 
     Args:
         detector: what is run.
-        token_budget: most tokens in one call of its `logits`; one larger post goes alone. When the device
-            runs out of memory it is halved, and stays so while this object lives.
+        token_budget: most tokens in one call of its `logits`, None for what the detector likes best; one
+            larger post goes alone. When the device runs out of memory it is halved, and stays so while this
+            object lives.
     """
 
-    def __init__(self, detector: Detector, token_budget: int) -> None:
+    def __init__(self, detector: Detector, token_budget: int | None) -> None:
         self._detector = detector
-        self._budget = token_budget
-        TOKEN_BUDGET.set(token_budget)
+        self._budget = detector.batch_tokens if token_budget is None else token_budget
+        TOKEN_BUDGET.set(self._budget)
 
     @property
     def token_budget(self) -> int:

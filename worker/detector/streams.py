@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from worker.detector.packing import balanced_packs
+from worker.detector.packing import PACK_TOKENS, balanced_packs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,7 @@ class Streams:
     """
 
     def __init__(self, layout: Layout, count: int) -> None:
+        self.batch_tokens = count * PACK_TOKENS
         self._layout = layout
         self._count = count
         self._pool = ThreadPoolExecutor(

@@ -25,7 +25,13 @@ _DEVICE_LOST: Final = re.compile("CUDA (driver )?error")
 
 
 class Runner(Protocol):
-    """Runs a model over texts of any number, sharing them out as the device likes it."""
+    """Runs a model over texts of any number, sharing them out as the device likes it.
+
+    Attributes:
+        batch_tokens: tokens of one call beyond which it gets no faster.
+    """
+
+    batch_tokens: int
 
     def outputs(self, texts: Sequence[Sequence[int]]) -> Tensor:
         """The classifier's outputs, shape (texts, labels), float64, on the CPU."""
@@ -61,6 +67,7 @@ class TransformerDetector:
         self.name = name
         self.digest = digest
         self.calibration = calibration
+        self.batch_tokens = runner.batch_tokens
         self._tokenizer = tokenizer
         self._runner = runner
         self._machine = machine

@@ -141,7 +141,9 @@ def _decider(  # noqa: PLR0913, PLR0917 - the parts that a decider is made of
         policy=policy,
         moderator=_moderator(settings, link, detector, policy),
         scorer=Scorer(detector, source.detector.token_budget),
-        isolation=isolation if isolation is not None else IsolatedScorer(source.detector),
+        isolation=isolation
+        if isolation is not None
+        else IsolatedScorer(source.detector, digest=detector.digest),
     )
 
 

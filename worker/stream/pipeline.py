@@ -91,7 +91,7 @@ class Pipeline:
             else:
                 waiting.extend(arrived)
                 tokens += sum(item.tokens for item in arrived)
-                if open_ and tokens and tokens < self._settings.token_budget and self._patient(waiting):
+                if open_ and 0 < tokens < _budget(waiting[0]) and self._patient(waiting):
                     continue
             batch = self._cut(waiting)
             tokens -= sum(item.tokens for item in batch)
@@ -110,7 +110,7 @@ class Pipeline:
             return self._prepared.get()
         patience = waiting[0].arrived + self._settings.max_latency_ms / 1000 - time.monotonic()
         try:
-            if tokens >= self._settings.token_budget or patience <= 0:
+            if tokens >= _budget(waiting[0]) or patience <= 0:
                 return self._prepared.get_nowait()
             return self._prepared.get(timeout=patience)
         except Empty:
@@ -122,7 +122,8 @@ class Pipeline:
         tokens = 0
         while waiting:
             tokens += waiting[0].tokens
-            if batch and (tokens > self._settings.token_budget or waiting[0].decider is not batch[0].decider):
+            first = batch[0] if batch else waiting[0]
+            if batch and (tokens > _budget(first) or waiting[0].decider is not first.decider):
                 break
             batch.append(waiting.popleft())
         return batch
@@ -132,3 +133,9 @@ class Pipeline:
             with STAGE_SECONDS.labels(stage="decide").time():
                 self._stages.decide(items)
             self._decided.put(items)
+
+
+def _budget(item: Item) -> int:
+    """Most tokens of a batch that begins with this item."""
+    assert item.decider is not None  # noqa: S101 - the stage before this one set it
+    return item.decider.scorer.token_budget

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-# Belong to how the stream is batched, which is set up once.
-_BATCHING: Final = ("token_budget", "max_latency_ms")
+# Belongs to how the stream is batched, which is set up once.
+_BATCHING: Final = ("max_latency_ms",)
 
 
 class Reload:

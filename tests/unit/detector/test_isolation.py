@@ -19,11 +19,12 @@ from worker.detector.loading import load_detector
 from worker.settings import DetectorSettings
 
 SETTINGS = DetectorSettings(model="constant", isolation_timeout_s=20.0)
+DIGEST = ConstantDetector.digest
 CHILD = (sys.executable, "-m", "tests.support.faulty_detector")
 
 
 def scorer(settings: DetectorSettings = SETTINGS) -> IsolatedScorer:
-    return IsolatedScorer(settings, command=CHILD)
+    return IsolatedScorer(settings, digest=DIGEST, command=CHILD)
 
 
 def children() -> set[int]:
@@ -33,7 +34,7 @@ def children() -> set[int]:
 def test_the_child_gives_what_the_detector_gives_here() -> None:
     before = children()
     texts = ["one", "", "two words", "\ud800 alone", "\U0001f600" * 3, "x" * 300_000]
-    readings = IsolatedScorer(SETTINGS).score(texts)
+    readings = IsolatedScorer(SETTINGS, digest=DIGEST).score(texts)
     detector = ConstantDetector()
     assert readings == [(0.0, one.tokens, one.truncated) for one in detector.encode(texts)]
     assert children() == before
@@ -48,11 +49,17 @@ def test_a_model_gives_the_same_bits_in_the_child(tmp_path: Path) -> None:
         (logit, one.tokens, one.truncated)
         for logit, one in zip(detector.logits(encoded), encoded, strict=True)
     ]
-    assert IsolatedScorer(settings).score(texts) == expected
+    assert IsolatedScorer(settings, digest=detector.digest).score(texts) == expected
+
+
+def test_a_child_that_loads_another_detector_scores_nothing(tmp_path: Path) -> None:
+    settings = DetectorSettings(model=str(save_roberta(tmp_path)), device="cpu")
+    with pytest.raises(CrashedProcess, match="files have changed since it was loaded"):
+        IsolatedScorer(settings, digest="of before").score(["a"])
 
 
 def test_no_texts_need_no_child() -> None:
-    assert IsolatedScorer(SETTINGS, command=["/nonexistent"]).score([]) == []
+    assert IsolatedScorer(SETTINGS, digest=DIGEST, command=["/nonexistent"]).score([]) == []
 
 
 def test_each_bad_text_has_its_own_end_and_the_others_their_readings() -> None:
@@ -108,7 +115,7 @@ def run_with_path(command: list[str], texts: list[str]) -> list[tuple[float, int
     root = str(Path(__file__).parents[3])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", root)
-        return IsolatedScorer(SETTINGS, command=command).score(texts)
+        return IsolatedScorer(SETTINGS, digest=DIGEST, command=command).score(texts)
 
 
 def test_what_a_library_prints_does_not_come_between_the_answers(tmp_path: Path) -> None:
@@ -136,7 +143,7 @@ def test_a_child_that_does_not_load_the_detector_is_no_texts_fault(
     settings: DetectorSettings, command: tuple[str, ...]
 ) -> None:
     with pytest.raises(CrashedProcess, match="did not load the detector"):
-        IsolatedScorer(settings, command=command).score(["a"])
+        IsolatedScorer(settings, digest=DIGEST, command=command).score(["a"])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
@@ -144,7 +151,7 @@ def test_a_child_that_hangs_ends_with_its_parent() -> None:
     code = (
         "from worker.detector.isolation import IsolatedScorer\n"
         "from worker.settings import DetectorSettings\n"
-        f"IsolatedScorer(DetectorSettings(model='constant'), {CHILD!r}).score([{faulty.HANGS!r}])\n"
+        f"IsolatedScorer(DetectorSettings(model='constant'), digest={DIGEST!r}, command={CHILD!r}).score([{faulty.HANGS!r}])\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) as parent:
         assert parent.stderr is not None
@@ -156,4 +163,4 @@ def test_a_child_that_hangs_ends_with_its_parent() -> None:
 def test_serving_ends_quietly_when_the_other_side_closes() -> None:
     sink = io.BytesIO()
     serve(FaultyDetector(ConstantDetector()), io.BytesIO(b"\x00\x00\x00\x05he"), sink)
-    assert sink.getvalue() == b'\x00\x00\x00\x07"ready"'
+    assert sink.getvalue() == b'\x00\x00\x00\x0c"constant-1"'

@@ -235,12 +235,17 @@ def test_other_settings_are_named_and_not_applied(reloading: Reloading) -> None:
 
 def test_how_the_stream_is_batched_stays(reloading: Reloading) -> None:
     with reloading.running() as logged:
-        budget = reloading.current.decider.scorer.token_budget
+        reloading.config.write_text(f"detector: {{model: {reloading.folder / 'b'}, max_latency_ms: 7}}")
+        _ask(reloading, logged, "switched")
+        (event,) = [event for event in logged if event["event"] == "settings_need_restart"]
+    assert event["settings"] == ["detector.max_latency_ms"]
+
+
+def test_a_new_token_budget_is_taken_over(reloading: Reloading) -> None:
+    with reloading.running() as logged:
         reloading.config.write_text(f"detector: {{model: {reloading.folder / 'b'}, token_budget: 7}}")
         _ask(reloading, logged, "switched")
-        assert reloading.current.decider.scorer.token_budget == budget
-        (event,) = [event for event in logged if event["event"] == "settings_need_restart"]
-    assert event["settings"] == ["detector.token_budget"]
+        assert reloading.current.decider.scorer.token_budget == 7
 
 
 def test_asked_during_a_load_it_loads_once_more_and_the_latest_wins(
