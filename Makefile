@@ -29,8 +29,8 @@ test: venv  ## Run the tests but the long runs.
 soak: venv  ## The long runs, bounded, each with a printed table.
 	$(BIN)/python -m pytest -m soak --timeout 0 --capture no $(PYTEST_ARGS)
 
-bench: venv  ## Measure the stream against a bare loop.
-	$(BIN)/python -m benchmarks.stream
+bench: venv  ## Measure stream and engine against their peers.
+	$(BIN)/flagstaff bench
 
 # On a GPU machine with a torch of its own: make gpu GPU_PYTHON=python3
 GPU_PYTHON ?= $(BIN)/python

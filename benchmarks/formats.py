@@ -41,8 +41,9 @@ from worker.lab.corpus import read_samples
 from worker.lab.fitting import balanced_weights
 from worker.lab.format_comparison import decisions, format_shift, scores_in
 from worker.lab.splits import hold_out
+from worker.logs import configure_logs
 from worker.policy import load_policy
-from worker.settings import DetectorSettings
+from worker.settings import DetectorSettings, LogSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -150,12 +151,13 @@ def main() -> None:
     """Prints a table, and the same as one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, default=_DATA, help="where pairs and snippets are")
-    parser.add_argument("--train-texts", type=int, default=4_000, help="how many are learned from, each once")
+    parser.add_argument("--train-texts", type=int, default=3_200, help="how many are learned from, each once")
     parser.add_argument("--emulated-texts", type=int, default=1_000, help="most in an emulated format")
     parser.add_argument(
         "--model", type=Path, help="directory of the fine-tuned model: trained if it is not there, and kept"
     )
     arguments = parser.parse_args()
+    configure_logs(LogSettings(level="warning"))
     try:
         with tempfile.TemporaryDirectory() as temporary:
             folder: Path = arguments.model or Path(temporary) / "minilm"

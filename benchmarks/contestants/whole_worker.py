@@ -30,6 +30,7 @@ class FreeDetector:
     name = "free"
     digest = "free"
     calibration = Calibration(fitted=True, languages=("en",))
+    batch_tokens = 16_384
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """The payload is the length."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks.engine import __doc__ as description
 from benchmarks.engine.checkpoint import write_checkpoint
+from benchmarks.engine.counts import count
 from benchmarks.engine.figures import contract, flat, lines
 from benchmarks.engine.lineup import ENGINES, lineup
 from benchmarks.engine.machine import has_native_bfloat16, machine
@@ -88,23 +89,16 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--engines", nargs="+", choices=ENGINES, default=list(ENGINES), help="who takes part (default: all)"
     )
-    parser.add_argument("--posts", type=_count, default=128, help="in a round (default: %(default)s)")
-    parser.add_argument("--rounds", type=_count, default=5, help="that count (default: %(default)s)")
+    parser.add_argument("--posts", type=count, default=128, help="in a round (default: %(default)s)")
+    parser.add_argument("--rounds", type=count, default=5, help="that count (default: %(default)s)")
     parser.add_argument(
-        "--threads", type=_count, default=os.cpu_count() or 1, help="that compute (default: all cores)"
+        "--threads", type=count, default=os.cpu_count() or 1, help="that compute (default: all cores)"
     )
     parser.add_argument(
-        "--streams", type=_count, default=2, help="requests at a time of OpenVINO (default: %(default)s)"
+        "--streams", type=count, default=2, help="requests at a time of OpenVINO (default: %(default)s)"
     )
     parser.add_argument("--json", metavar="FILE", help="also write flat JSON; - for standard output alone")
     return parser.parse_args(arguments)
-
-
-def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise ValueError
-    return count
 
 
 def _formats(asked: list[NumberFormat] | None) -> tuple[list[NumberFormat], list[str]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.engine.checkpoint import write_checkpoint
+from benchmarks.engine.counts import count
 from benchmarks.engine.machine import machine
 from benchmarks.engine.shapes import SHAPES
 from benchmarks.engine.spread import Spread
@@ -132,8 +133,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", choices=SHAPES, default="roberta-base")
     parser.add_argument("--lengths", choices=LENGTHS, default="lognormal")
     parser.add_argument("--dtype", choices=["auto", *NUMBER_FORMATS], default="auto")
-    parser.add_argument("--posts", type=int, default=128, help="scored and looked up together")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--posts", type=count, default=128, help="scored and looked up together")
+    parser.add_argument("--rounds", type=count, default=5)
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(arguments)
 

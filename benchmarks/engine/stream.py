@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from kafka import KafkaProducer
 
 from benchmarks.engine.checkpoint import write_checkpoint
+from benchmarks.engine.counts import count
 from benchmarks.engine.machine import machine
 from benchmarks.engine.shapes import SHAPES
 from benchmarks.engine.spread import Spread
@@ -72,8 +73,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--models", nargs="+", choices=SHAPES, default=["roberta-base", "minilm"])
     parser.add_argument("--lengths", choices=LENGTHS, default="lognormal")
     parser.add_argument("--dtype", choices=NUMBER_FORMATS, default="float32")
-    parser.add_argument("--posts", type=int, help="in a run (default: enough for about a minute)")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--posts", type=count, help="in a run (default: enough for about a minute)")
+    parser.add_argument("--rounds", type=count, default=3)
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(arguments)
 

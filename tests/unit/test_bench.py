@@ -28,6 +28,7 @@ from worker.commands.bench import bench
 from worker.cores import THREADS_VARIABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 TINY = SHAPES["tiny"]
@@ -81,15 +82,16 @@ def test_the_table_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_the_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     size = ["--model", "tiny", "--posts", "4", "--rounds", "1"]
-    main([*size, "--dtype", "float32", "int8", "--engines", "engine"])
+    main([*size, "--dtype", "float32", "bfloat16", "--engines", "engine"])
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith("model tiny, lengths lognormal, posts 4, ")
     assert [line.split()[:3] for line in out[2:4]] == [
         ["this", "engine", "float32"],
-        ["this", "engine", "int8"],
+        ["this", "engine", "bfloat16"],
     ]
 
 
+@pytest.mark.timeout(400)  # most of it is spent on importing them
 def test_the_peers_that_are_installed() -> None:
     peers = [name for name, packages in PEERS.items() if all(find_spec(package) for package in packages)]
     if not peers:
@@ -101,7 +103,6 @@ def test_the_peers_that_are_installed() -> None:
         ],
         check=True,
         stdout=subprocess.PIPE,
-        timeout=170,
     )
     figures = json.loads(done.stdout)
     keys = {
@@ -177,11 +178,21 @@ def test_the_share_of_a_cache_hit(capsys: pytest.CaptureFixture[str]) -> None:
     assert 0 < figures["cache.hit_share.least"] <= figures["cache.hit_share"] < 1
 
 
+@pytest.mark.timeout(400)  # as above, in two processes
 def test_the_share_of_the_worker(capsys: pytest.CaptureFixture[str]) -> None:
     stream.main(["--models", "tiny", "--posts", "900", "--rounds", "1", "--json"])
     figures = json.loads(capsys.readouterr().out)
     assert positive(figures["stream.of_engine"])
     assert figures["stream.of_engine"] == figures["stream.of_engine.tiny"]
+
+
+@pytest.mark.parametrize("command", [main, stream.main, cache.main])
+def test_a_count_is_from_1_up(
+    command: Callable[[list[str]], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        command(["--rounds", "0"])
+    assert "argument --rounds: invalid count value: '0'" in capsys.readouterr().err
 
 
 def test_what_is_promised_and_no_more() -> None:

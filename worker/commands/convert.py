@@ -137,7 +137,7 @@ def convert(  # noqa: PLR0913 - one parameter an option
         del checkpoint
         if request is not None:
             measured = kept | compare(request, out, manifest, settings)
-            write_manifest(out, msgspec.structs.replace(manifest, formats=measured))
+            _replace_manifest(out, msgspec.structs.replace(manifest, formats=measured))
         detector = load_detector(msgspec.structs.replace(settings, model=str(out), revision=None))
     click.echo(f"{detector.digest}  {out}")
 
@@ -163,6 +163,13 @@ def _made(out: Path) -> Iterator[None]:
         for path in out.iterdir():
             path.unlink()
         raise
+
+
+def _replace_manifest(out: Path, manifest: Manifest) -> None:
+    try:
+        write_manifest(out, manifest)
+    except OSError as error:
+        raise DetectorError(f"convert: can't write to {out}: {error.strerror}") from None
 
 
 def _name(path: Path) -> str:

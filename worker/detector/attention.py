@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 PACKED: Final = "flagstaff_packed"
 
-# Bytes of the widest vector of a CPU; torch's own memory begins at a multiple of it.
-_ALIGNMENT: Final = 64
-
 
 class Kernel(Protocol):
     """Attention over packed sequences, as `torch.nn.attention.varlen.varlen_attn` states it."""
@@ -185,26 +182,21 @@ def packed_attention(  # noqa: PLR0913 - transformers' own signature
     shape = (1, query.shape[2], query.shape[1], query.shape[3])
     answer = query.new_zeros(shape) if first_only else query.new_empty(shape)
     for begin, end in pairwise(pack.texts):
+        if begin == end:
+            continue
         asked = begin + 1 if first_only else end
         mask = None
         if sliding_window is not None and end - begin > sliding_window:
             mask = _band(end - begin, sliding_window, query.device)[: asked - begin]
         seen = scaled_dot_product_attention(
-            _rows(query, begin, asked),
-            _rows(key, begin, end),
-            _rows(value, begin, end),
+            query[:, :, begin:asked],
+            key[:, :, begin:end],
+            value[:, :, begin:end],
             attn_mask=mask,
             scale=scaling,
         )
         answer[:, begin:asked] = seen.transpose(1, 2)
     return answer, None
-
-
-def _rows(tensor: Tensor, begin: int, end: int) -> Tensor:
-    """A text's rows, at an address as round as the pack's: libraries choose their way through a sum by it."""
-    rows = tensor[:, :, begin:end]
-    even = tensor.stride(2) * tensor.element_size() % _ALIGNMENT == 0
-    return rows if even else rows.clone(memory_format=torch.contiguous_format)
 
 
 def _at_once(  # noqa: PLR0913 - parts of the call above
@@ -238,8 +230,10 @@ def _at_once(  # noqa: PLR0913 - parts of the call above
     )
     if not first_only:
         return seen[None]
+    # Places without a text point at the first text's row, and must not overwrite what belongs there.
+    taken = bounds.starts[1:] > bounds.starts[:-1]
     answer = torch.zeros_like(rows)
-    answer[pack.first] = seen
+    answer[pack.first] = torch.where(taken[:, None, None], seen, seen[:1])
     return answer[None]
 
 

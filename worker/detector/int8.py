@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _ACTIVATION_LEVELS: Final = 127
 _ZERO: Final = 128
+# For rows of zeros: small, and its reciprocal is still a number.
+_LEAST: Final = 1e-30
 # Without instructions for it (VNNI) two products are added in 16 bits, which 8-bit weights would overflow.
 _WEIGHT_LEVELS: Final = 127
 _WEIGHT_LEVELS_IN_16_BITS: Final = 63
@@ -34,7 +36,7 @@ class Int8Linear(nn.Module):
         super().__init__()
         weight = linear.weight.detach().float()
         levels = _WEIGHT_LEVELS if _adds_in_32_bits() else _WEIGHT_LEVELS_IN_16_BITS
-        scales = weight.abs().amax(1).clamp_min(torch.finfo(torch.float32).tiny) / levels
+        scales = weight.abs().amax(1).clamp_min(_LEAST) / levels
         rounded = (weight / scales[:, None]).round().to(torch.int8)
         self.in_features, self.out_features = linear.in_features, linear.out_features
         self._weight = torch.ops.onednn.qlinear_prepack(rounded, None)
@@ -42,6 +44,7 @@ class Int8Linear(nn.Module):
         # A layer without one has None, whatever torch's annotation says.
         bias: Tensor | None = linear.bias
         self._bias = torch.zeros(linear.out_features) if bias is None else bias.detach().float()
+        self._middle = torch.tensor(_ZERO + 0.5)
         self._one = torch.ones(1)
         self._zero = torch.tensor([_ZERO], dtype=torch.int32)
         self._no_zeros = torch.zeros(linear.out_features, dtype=torch.int32)
@@ -50,8 +53,9 @@ class Int8Linear(nn.Module):
         """Shape (..., in_features) to (..., out_features)."""
         flat = rows.reshape(-1, self.in_features)
         largest = torch.maximum(flat.amax(1, keepdim=True), flat.amin(1, keepdim=True).neg_())
-        step = largest.clamp_min_(torch.finfo(torch.float32).tiny).div_(_ACTIVATION_LEVELS)
-        levels = torch.quantize_per_tensor(flat * step.reciprocal(), 1.0, _ZERO, torch.quint8).int_repr()
+        step = largest.clamp_min_(_LEAST).div_(_ACTIVATION_LEVELS)
+        # Half a level more, as the conversion cuts off instead of rounding.
+        levels = torch.addcmul(self._middle, flat, step.reciprocal()).to(torch.uint8)
         product: Tensor = torch.ops.onednn.qlinear_pointwise(
             levels,
             self._one,
@@ -70,13 +74,16 @@ class Int8Linear(nn.Module):
         return torch.addcmul(self._bias, product, step).reshape(*rows.shape[:-1], self.out_features)
 
 
-def quantise(layers: nn.Module) -> None:
-    """Puts an `Int8Linear` in the place of every linear layer beneath `layers`."""
+def quantise(layers: nn.Module) -> int:
+    """Puts an `Int8Linear` in the place of every linear layer beneath `layers`; returns how many."""
+    replaced = 0
     for name, child in list(layers.named_children()):
         if isinstance(child, nn.Linear):
             setattr(layers, name, Int8Linear(child))
+            replaced += 1
         else:
-            quantise(child)
+            replaced += quantise(child)
+    return replaced
 
 
 def _adds_in_32_bits() -> bool:

@@ -13,6 +13,7 @@ from worker.detector.int8 import quantise
 from worker.detector.layout import LEAST_ROWS, Packed, Padded, layers_of
 from worker.detector.probing import fitting_layout
 from worker.detector.streams import Streams
+from worker.errors import SettingsError
 
 if TYPE_CHECKING:
     from worker.detector.calibration import NumberFormat
@@ -49,11 +50,16 @@ def fitting_runner(
         number_format: what its linear layers are to compute in.
         most_tokens: longest text.
         token_budget: rows of every run on a GPU.
+
+    Raises:
+        SettingsError: nothing of this model would be in `int8`.
     """
     device: torch.device = model.device
+    if device.type == "cpu":
+        torch.set_num_threads(1)  # as its streams run it: what fits is tried under the same
     layout, refused = _layout(model, most_tokens, token_budget)
     if number_format == "int8":
-        quantise(layers_of(model))
+        _to_int8(model)
     if device.type == "cpu":
         return Fitted(Streams(layout, usable_cores()), layout.name, refused)
     way = f"{layout.name} in {token_budget}"
@@ -62,6 +68,18 @@ def fitting_runner(
         runner = FixedShape(layout, CudaQueue(device), device=device, tokens=token_budget, texts=texts)
         return Fitted(runner, way, refused)
     return Fitted(OneByOne(layout, tokens=token_budget), way, refused)
+
+
+def _to_int8(model: Any) -> None:
+    try:
+        replaced = quantise(layers_of(model))
+    except NotImplementedError:
+        replaced = 0
+    if not replaced:
+        raise SettingsError(
+            f"settings: detector.dtype 'int8': no linear layers are found in a {type(model).__name__}; set "
+            "auto, float32 or bfloat16"
+        )
 
 
 def _layout(model: Any, most_tokens: int, token_budget: int) -> tuple[Layout, tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import torch
@@ -123,12 +124,32 @@ class TransformerDetector:
         return [combined([next(logits) for _ in encoded.payload], encoded.payload) for encoded in batch]
 
     def _encoded(self, encoding: Any, *, cut: bool) -> Encoded:
-        parts = [encoding.ids, *(more.ids for more in encoding.overflowing)]
+        parts = [self._read(one) for one in (encoding, *encoding.overflowing)]
         windows, left_out = windows_of(parts, self._stride, self._max_windows)
         if not parts[0]:
             # An empty text, and a tokenizer that adds nothing to it: the model needs something to see.
             windows = [Window([self._anything()], 1)]
         return Encoded(windows, sum(len(window.tokens) for window in windows), left_out or cut)
+
+    def _read(self, encoding: Any) -> list[int]:
+        ids: list[int] = encoding.ids
+        if not self._spelt or self._spelt.isdisjoint(ids):
+            return ids
+        unknown = self._tokenizer.unk_token_id
+        return [
+            token if added or token not in self._spelt else unknown
+            for token, added in zip(ids, encoding.special_tokens_mask, strict=True)
+        ]
+
+    @cached_property
+    def _spelt(self) -> frozenset[int]:
+        """Special tokens that a text could spell: Unigram tokenizers know their names as words of their own."""
+        unknown = self._tokenizer.unk_token_id
+        if unknown is None:
+            return frozenset()
+        names = " ".join(self._tokenizer.all_special_tokens)
+        spelt = self._tokenizer(names, add_special_tokens=False, split_special_tokens=True).input_ids
+        return frozenset(spelt).intersection(self._tokenizer.all_special_ids) - {unknown}
 
     def _anything(self) -> int:
         known = (self._tokenizer.bos_token_id, self._tokenizer.eos_token_id, self._tokenizer.unk_token_id)

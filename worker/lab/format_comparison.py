@@ -120,5 +120,5 @@ def format_shift(  # noqa: PLR0913 - two measurements, and what they are held ag
         mean=fmean(apart) if apart else 0.0,
         policy=f"{policy.name} {policy.digest}",
         device=" ".join(platform_of(device_of(device), number_format)),
-        torch=torch.__version__,
+        torch=str(torch.__version__),
     )

@@ -10,7 +10,6 @@ import pytest
 import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from structlog.testing import capture_logs
 
 from tests.support.tiny_transformer import random_classifier
 from worker.cores import THREADS_VARIABLE
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from worker.detector.calibration import NumberFormat
+    from worker.detector.running import Fitted
     from worker.detector.transformer import Runner
 
 MOST_TOKENS: Final = 64
@@ -65,11 +65,11 @@ _CAUSAL: Final = _SMALL | {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions
 
 
 class Architecture(NamedTuple):
-    """A family of models, and how its texts are to lie before it."""
+    """A family of models, and how its texts are to lie before it; None: as this machine's kernels have it."""
 
     family: str
     sizes: Mapping[str, Any]
-    layout: str
+    layout: str | None
 
 
 ARCHITECTURES: Final = {
@@ -88,10 +88,11 @@ ARCHITECTURES: Final = {
         "padded",
     ),
     "gpt2": Architecture("GPT2", _CAUSAL, "single"),
-    # Widths that fill no vector of any processor.
-    "bert-36-wide": Architecture("Bert", _ENCODER | {"hidden_size": 36, "intermediate_size": 70}, "packed"),
-    "deberta-36-wide": Architecture(
-        "Deberta", _RELATIVE | {"hidden_size": 36, "intermediate_size": 70}, "padded"
+    # Rows that fill no vectors, and begin at odd addresses: one at a time is the way that is always right.
+    "bert-36-wide": Architecture("Bert", _ENCODER | {"hidden_size": 36, "intermediate_size": 70}, None),
+    "bert-42-wide": Architecture("Bert", _ENCODER | {"hidden_size": 42, "intermediate_size": 70}, None),
+    "deberta-42-wide": Architecture(
+        "Deberta", _RELATIVE | {"hidden_size": 42, "intermediate_size": 70}, None
     ),
 }
 # Its products are no linear layers, so nothing of it would be in int8.
@@ -109,10 +110,11 @@ few_examples: Final = settings(
 )
 
 
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    """Leaves torch's threads as they were."""
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """These models are too small to share out; threads that wait for each other only slow the tests."""
     threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
 
@@ -135,26 +137,27 @@ def _run_by_transformers(name: str, texts: list[list[int]]) -> torch.Tensor:
         return torch.cat([model(input_ids=torch.tensor([text])).logits for text in texts]).double()
 
 
-def _runner_of(model: Any, number_format: NumberFormat, cores: int) -> Fitted:
+def _fitted(model: Any, number_format: NumberFormat, cores: int) -> Fitted:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv(THREADS_VARIABLE, str(cores))
-        return fitting_runner(model, number_format=number_format, most_tokens=MOST_TOKENS, token_budget=4096)
+        return fitting_runner(model, number_format=number_format, most_tokens=MOST_TOKENS)
 
 
 @lru_cache(maxsize=None)
 def _runner(name: str, number_format: NumberFormat, cores: int) -> Runner:
     family, sizes, _ = ARCHITECTURES[name]
     model = random_classifier(family, **sizes).to(torch_format(number_format))
-    return _runner_of(model, number_format, cores).runner
+    return _fitted(model, number_format, cores).runner
 
 
-@every_architecture
-def test_what_cannot_be_packed_takes_another_way_and_says_so(name: str) -> None:
+@pytest.mark.parametrize("name", [name for name, one in ARCHITECTURES.items() if one.layout is not None])
+def test_what_cannot_be_packed_takes_another_way_and_says_why(name: str) -> None:
     family, sizes, expected = ARCHITECTURES[name]
-    fitted = _runner_of(random_classifier(family, **sizes), "float32", 1)
-    assert fitted.way == expected
-    refused = [reason.partition(":")[0] for reason in fitted.refused]
-    assert refused == ["packed", "padded"][: ["packed", "padded", "single"].index(expected)]
+    _, way, refused = _fitted(random_classifier(family, **sizes), "float32", 1)
+    assert way == expected
+    faster = ("packed", "padded")[: ("packed", "padded", "single").index(way)]
+    assert [reason.partition(": ")[0] for reason in refused] == list(faster)
+    assert all(reason.partition(": ")[2] for reason in refused)
 
 
 @every_architecture
@@ -197,20 +200,28 @@ def _check_bits(name: str, number_format: NumberFormat, cores: int, places: list
 @few_examples
 @given(
     cores=st.sampled_from(CORES),
-    threads=st.sampled_from((1, 2)),
     places=st.lists(st.integers(0, len(POOL) - 1), min_size=1, max_size=24),
 )
-@example(cores=2, threads=2, places=list(range(len(POOL))))
-@example(cores=1, threads=2, places=list(range(len(POOL)))[::-1])
-@example(cores=1, threads=2, places=[0])
-@example(cores=1, threads=1, places=[0, 1])
-@example(cores=3, threads=1, places=[2, 4, 3])
-@example(cores=1, threads=2, places=[1] * 9)
+@example(cores=2, places=list(range(len(POOL))))
+@example(cores=1, places=list(range(len(POOL)))[::-1])
+@example(cores=1, places=[0])
+@example(cores=1, places=[0, 1])
+@example(cores=3, places=[2, 4, 3])
+@example(cores=1, places=[1] * 9)
 def test_a_text_has_the_same_bits_beside_any_others(
-    name: str, number_format: NumberFormat, cores: int, threads: int, places: list[int]
+    name: str, number_format: NumberFormat, cores: int, places: list[int]
 ) -> None:
-    torch.set_num_threads(threads)
     _check_bits(name, number_format, cores, places)
+
+
+@pytest.mark.parametrize("number_format", FORMATS)
+def test_the_threads_that_torch_had_before_do_not_matter(number_format: NumberFormat) -> None:
+    family, sizes, _ = ARCHITECTURES["roberta"]
+    for threads in (1, 2, 4):
+        torch.set_num_threads(threads)
+        model = random_classifier(family, **sizes).to(torch_format(number_format))
+        outputs = _fitted(model, number_format, 2).runner.outputs(POOL)
+        assert outputs.tolist() == _alone("roberta", number_format)
 
 
 @pytest.mark.parametrize("number_format", ["float32", "int8"])
@@ -218,7 +229,7 @@ def test_the_bits_stay_at_the_width_of_roberta_base(number_format: NumberFormat)
     sizes = _FROM_BEHIND_PADDING | {
         "hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072, "initializer_range": 0.1
     }  # fmt: skip
-    runner, _ = _runner_of(random_classifier("Roberta", **sizes), number_format, 2)
+    runner = _fitted(random_classifier("Roberta", **sizes), number_format, 2).runner
     texts = POOL[:14]
     alone = [runner.outputs([text])[0].tolist() for text in texts]
     chance = random.Random(3)  # noqa: S311 - made-up packs
@@ -241,4 +252,4 @@ def test_the_texts_of_the_formats_are_told_apart() -> None:
 )
 def test_a_model_of_which_nothing_would_be_in_int8_is_refused(family: str, sizes: Mapping[str, Any]) -> None:
     with pytest.raises(SettingsError, match=r"^settings: detector\.dtype 'int8'.*[^\n]$"):
-        _runner_of(random_classifier(family, **sizes), "int8", 1)
+        _fitted(random_classifier(family, **sizes), "int8", 1)

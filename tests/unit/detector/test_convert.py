@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import pytest
@@ -22,9 +23,13 @@ from worker.commands import flagstaff
 from worker.detector.checkpoint import read_manifest
 from worker.detector.loading import DEFAULT_FOLDER, load_detector
 from worker.errors import DetectorError, SettingsError
+from worker.policy import DEFAULT_FILE as DEFAULT_POLICY
+from worker.policy import load_policy
 from worker.settings import DetectorSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from worker.detector.protocol import Detector
 
 
@@ -54,7 +59,7 @@ def convert(*arguments: Path | str) -> str:
     )
     if done.exception is not None:
         raise done.exception
-    return done.output
+    return done.stdout
 
 
 def refused(kind: type[Exception], *arguments: Path | str) -> str:
@@ -110,7 +115,7 @@ def test_openais_file_becomes_a_directory_with_all_that_it_is(saved: Path, out: 
 
 def test_as_a_command_it_prints_one_line(saved: Path, out: Path) -> None:
     ended = command("convert", str(saved / "openai" / "detector-base.pt"), str(out))
-    assert (ended.code, ended.out, ended.err) == (0, f"{load(out).digest}  {out}\n", "")
+    assert (ended.code, ended.out) == (0, f"{load(out).digest}  {out}\n")
     ended = command("convert", str(saved / "roberta"), str(out))
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == f"flagstaff: convert: {out} is not empty; name a new directory\n"
@@ -406,3 +411,152 @@ def test_nothing_is_written_over(folder: Path, tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     (tmp_path / "file").touch()
     assert "can't make" in refused(DetectorError, folder, tmp_path / "file" / "below")
+
+
+CALIBRATION = {"fitted": True, "slope": 3.0, "min_tokens": 5, "languages": ["en"], "threshold": 0.5}
+TEXTS = [f"{number} {SENTENCES[number % 3][: 15 + number % 40]}".rstrip() for number in range(1_000)]
+
+
+def write_posts(path: Path, texts: Iterable[str] = TEXTS, *more: dict[str, str]) -> Path:
+    posts = [{"id": "p", "text": text, "lang": "en"} for text in texts]
+    path.write_text("".join(f"{json.dumps(post)}\n" for post in (*posts, *more)))
+    return path
+
+
+def write_calibration(path: Path, **fields: Any) -> Path:
+    path.write_text(json.dumps(CALIBRATION | fields))
+    return path
+
+
+def printed_and_said(*arguments: Path | str) -> tuple[str, str]:
+    done = CliRunner().invoke(flagstaff, ["convert", *map(str, arguments)], catch_exceptions=False)
+    assert done.exit_code == 0
+    return done.stdout, done.stderr
+
+
+def labelled(source: Path, number_format: str) -> tuple[list[float], list[bool]]:
+    """Logits, and whether the default policy labels: worked out from the calibration's numbers alone."""
+    detector = load(source, dtype=number_format, device="cpu")
+    found = detector.logits(detector.encode(TEXTS))
+    return found, [1 / (1 + math.exp(-3.0 * logit)) >= 0.8 for logit in found]
+
+
+class Compared(NamedTuple):
+    out: Path
+    printed: str
+    said: str
+
+
+@pytest.fixture(scope="module")
+def compared(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Compared:
+    """A detector that was compared on the texts, one of them twice, and on some outside its range."""
+    folder = tmp_path_factory.mktemp("compared")
+    outside = ({"id": "short", "text": "a"}, {"id": "else", "text": TEXTS[0] + "x", "lang": "fi"})
+    posts = write_posts(folder / "posts.jsonl", [*TEXTS, TEXTS[5]], *outside)
+    calibration = write_calibration(folder / "calibration.json")
+    asked = ("--calibration", calibration, "--compare", posts, "--formats", "int8, bfloat16")
+    return Compared(folder / "out", *printed_and_said(saved / "roberta", folder / "out", *asked))
+
+
+@pytest.mark.parametrize("number_format", ["bfloat16", "int8"])
+def test_what_a_format_changes_is_measured(saved: Path, compared: Compared, number_format: str) -> None:
+    assert described(compared.out)["formats"].keys() == {"bfloat16", "int8"}
+    measured = described(compared.out)["formats"][number_format]
+    before, own = labelled(saved / "roberta", "float32")
+    after, other = labelled(saved / "roberta", number_format)
+    apart = [abs(one - two) for one, two in zip(before, after, strict=True)]
+    assert 0 < sum(own) < len(TEXTS)
+    assert measured["texts"] == len(TEXTS)
+    assert measured["changed"] == sum(one != two for one, two in zip(own, other, strict=True)) / len(TEXTS)
+    assert measured["worst"] == pytest.approx(max(apart), abs=1e-4)
+    assert measured["mean"] == pytest.approx(sum(apart) / len(TEXTS), abs=1e-4)
+    assert measured["torch"] == torch.__version__
+    assert measured["device"].startswith("cpu ")
+    assert measured["policy"] == f"default {load_policy().digest}"
+    # Said as well as written.
+    changed = f"{number_format} changes {100 * measured['changed']:.3g} % of 1000 decisions in float32"
+    assert changed in compared.said
+
+
+def test_a_compared_detector_is_run_in_what_changes_little(compared: Compared, tmp_path: Path) -> None:
+    own = load(compared.out, dtype="float32")
+    out = Path(shutil.copytree(compared.out, tmp_path / "out"))
+    measured = described(out)["formats"]
+    change(out / "detector.json", formats={"int8": measured["int8"] | {"changed": 0.0}})
+    assert load(out, dtype="int8").digest != own.digest
+    change(out / "detector.json", formats={"int8": measured["int8"] | {"changed": 0.01}})
+    with pytest.raises(SettingsError, match="int8 changes 1 % of 1000 decisions"):
+        load(out, dtype="int8")
+
+
+def test_a_comparison_does_not_change_the_digest(saved: Path, compared: Compared, tmp_path: Path) -> None:
+    assert compared.printed == f"{load(compared.out).digest}  {compared.out}\n"
+    calibration = write_calibration(tmp_path / "calibration.json")
+    convert(saved / "roberta", tmp_path / "plain", "--calibration", calibration)
+    assert described(tmp_path / "plain")["formats"] == {}
+    assert load(tmp_path / "plain", dtype="float32").digest == load(compared.out, dtype="float32").digest
+
+
+def test_what_was_measured_is_kept_for_the_same_weights_and_calibration(
+    compared: Compared, tmp_path: Path
+) -> None:
+    measured = described(compared.out)["formats"]
+    convert(compared.out, tmp_path / "same", "--name", "other")
+    assert described(tmp_path / "same")["formats"] == measured
+    convert(compared.out, tmp_path / "half", "--dtype", "bfloat16")
+    assert described(tmp_path / "half")["formats"] == {}
+    calibration = write_calibration(tmp_path / "calibration.json", slope=1.0)
+    convert(compared.out, tmp_path / "again", "--calibration", calibration)
+    assert described(tmp_path / "again")["formats"] == {}
+
+
+def test_a_policy_of_ones_own_decides_in_the_comparison(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = (
+        DEFAULT_POLICY.read_text().replace("weight: 1.0", "weight: 0.0").replace("name: default", "name: n")
+    )
+    (tmp_path / "policy.yaml").write_text(never)
+    posts = write_posts(tmp_path / "posts.jsonl")
+    calibration = write_calibration(tmp_path / "calibration.json")
+    asked = ("--calibration", calibration, "--compare", posts, "--formats", "int8")
+    printed_and_said(saved / "roberta", tmp_path / "a", *asked, "--policy", tmp_path / "policy.yaml")
+    monkeypatch.setenv("FLAGSTAFF_POLICY__FILE", str(tmp_path / "policy.yaml"))
+    printed_and_said(saved / "roberta", tmp_path / "b", *asked)
+    for out in (tmp_path / "a", tmp_path / "b"):
+        measured = described(out)["formats"]["int8"]
+        assert (measured["changed"], measured["policy"].split()[0]) == (0.0, "n")
+        assert measured["worst"] > 0
+    assert load(tmp_path / "a", dtype="int8").calibration.slope == 3.0
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "said"),
+    [
+        ("", (), "of 0 different texts in"),
+        ('{"id": "a", "text": "A bus that was late."}\n', (), "of 1 different texts in"),
+        ('{"id": "a", "text": "b"}\n\n{"id": 1}\n', (), "posts.jsonl:3: "),
+        ("", ("--formats", "int4"), "'int4' is none; there are float32, bfloat16, float16, int8"),
+        ("", ("--formats", ""), "'' is none"),
+        ("", ("--formats", "float32"), "float32 is what the others are compared with"),
+        ("", ("--formats", "float16"), "float16 is not for cpu"),
+        ("", ("--policy", "nowhere.yaml"), "can't read nowhere.yaml"),
+    ],
+)
+def test_a_comparison_that_cant_be_made(
+    folder: Path, tmp_path: Path, content: str, options: tuple[str, ...], said: str
+) -> None:
+    out = tmp_path / "out"
+    (tmp_path / "posts.jsonl").write_text(content)
+    calibration = write_calibration(tmp_path / "calibration.json")
+    asked = ("--calibration", calibration, "--compare", tmp_path / "posts.jsonl")
+    assert said in refused(SettingsError, folder, out, *asked, *options)
+    assert not out.exists() or list(out.iterdir()) == []
+
+
+def test_without_a_calibration_there_is_nothing_to_compare(folder: Path, out: Path, tmp_path: Path) -> None:
+    posts = write_posts(tmp_path / "posts.jsonl", TEXTS[:1])
+    assert "has no calibration" in refused(SettingsError, folder, out, "--compare", posts)
+    assert not out.exists()
+    for option in ("--formats", "--policy"):
+        assert "name its posts with --compare" in refused(SettingsError, folder, out, option, "int8")
