@@ -55,8 +55,8 @@ def save_xlm_roberta(folder: Path, labels: Sequence[str] = ("human", "machine"))
     trainer = trainers.UnigramTrainer(
         vocab_size=300,
         special_tokens=_SPECIAL,
-        unk_token="<unk>",
-        show_progress=False,  # noqa: S106 - as above
+        unk_token="<unk>",  # noqa: S106 - as above
+        show_progress=False,
     )
     tokenizer.train_from_iterator(SENTENCES, trainer)
     tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
@@ -70,7 +70,7 @@ def save_gpt2(folder: Path, labels: Sequence[str] = ("human", "machine")) -> Pat
 
 
 def random_classifier(family: str, **sizes: Any) -> Any:
-    """A classifier in memory, the same at each call: `family` as transformers' class names have it (`Bert`)."""
+    """A classifier in memory, the same at each call; `family` as in transformers' class names: `Bert`."""
     config = getattr(transformers, f"{family}Config")(**sizes)
     with torch.random.fork_rng():
         torch.manual_seed(7)

@@ -24,7 +24,7 @@ _LENGTHS: Final = (1, 23, 5, 40)
 def fitting_layout(
     model: Any, *, packed: Callable[[], Layout], padded: Callable[[], Padded], most_tokens: int
 ) -> tuple[Layout, tuple[str, ...]]:
-    """The fastest layout that gives this model's own outputs, beside any texts, and why each faster one does not.
+    """The fastest layout that gives this model's own outputs beside any texts, and why no faster one does.
 
     Args:
         model: a classifier, on its device.

@@ -143,7 +143,7 @@ class TransformerDetector:
 
     @cached_property
     def _spelt(self) -> frozenset[int]:
-        """Special tokens that a text could spell: Unigram tokenizers know their names as words of their own."""
+        """Special tokens that a text could spell: Unigram tokenizers know their names as words."""
         unknown = self._tokenizer.unk_token_id
         if unknown is None:
             return frozenset()

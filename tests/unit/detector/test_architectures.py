@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
@@ -124,7 +124,7 @@ def _text(length: int, seed: int) -> list[int]:
     return random.Random(length * 1000 + seed).choices(range(2, VOCABULARY), k=length)  # noqa: S311 - made up
 
 
-@lru_cache
+@cache
 def _reference(name: str) -> Any:
     family, sizes, _ = ARCHITECTURES[name]
     return random_classifier(family, **sizes)
@@ -143,7 +143,7 @@ def _fitted(model: Any, number_format: NumberFormat, cores: int) -> Fitted:
         return fitting_runner(model, number_format=number_format, most_tokens=MOST_TOKENS)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _runner(name: str, number_format: NumberFormat, cores: int) -> Runner:
     family, sizes, _ = ARCHITECTURES[name]
     model = random_classifier(family, **sizes).to(torch_format(number_format))
@@ -184,7 +184,7 @@ POOL: Final = tuple(
 )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _alone(name: str, number_format: NumberFormat) -> list[list[float]]:
     runner = _runner(name, number_format, 1)
     return [runner.outputs([text])[0].tolist() for text in POOL]

@@ -25,6 +25,10 @@ STARTS: Final = st.lists(st.integers(1, 20), min_size=1, max_size=8).map(
 )
 
 
+class Causal(nn.Module):
+    is_causal = True
+
+
 def heads_of(tokens: int) -> list[Tensor]:
     """Query, key and value, shape (1, heads, tokens, width)."""
     made = torch.randn(3, 1, HEADS, tokens, WIDTH, generator=torch.Generator().manual_seed(tokens))
@@ -44,7 +48,8 @@ def pack_of(starts: Sequence[int], layer: nn.Module | None = None, *, kernel: bo
 
 def attend(pack: Pack, layer: nn.Module, heads: list[Tensor], window: int | None = None) -> Tensor:
     with running(pack):
-        seen, _ = packed_attention(layer, *heads, None, scaling=0.5, sliding_window=window)
+        query, key, value = heads
+        seen, _ = packed_attention(layer, query, key, value, None, scaling=0.5, sliding_window=window)
     return seen
 
 
@@ -54,8 +59,8 @@ def alone(starts: Sequence[int], heads: list[Tensor], window: int | None = None)
     for begin, end in pairwise(starts):
         places = torch.arange(end - begin)
         mask = None if window is None else (places[:, None] - places[None]).abs() < window
-        cut = [one[:, :, begin:end] for one in heads]
-        parts.append(scaled_dot_product_attention(*cut, attn_mask=mask, scale=0.5))
+        query, key, value = (one[:, :, begin:end] for one in heads)
+        parts.append(scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=0.5))
     return torch.cat(parts, 2).transpose(1, 2)
 
 
@@ -83,16 +88,14 @@ def test_in_the_last_layer_first_tokens_are_enough(
 
 
 def test_what_packs_do_not_offer_is_refused() -> None:
-    heads = heads_of(4)
+    query, key, value = heads_of(4)
     pack = pack_of([0, 4])
     with pytest.raises(NotImplementedError, match="outside a pack"):
-        packed_attention(nn.Identity(), *heads, None)
+        packed_attention(nn.Identity(), query, key, value, None)
     with running(pack), pytest.raises(NotImplementedError, match="mask"):
-        packed_attention(nn.Identity(), *heads, torch.zeros(4, 4))
-    causal = nn.Identity()
-    causal.is_causal = True
+        packed_attention(nn.Identity(), query, key, value, torch.zeros(4, 4))
     with running(pack), pytest.raises(NotImplementedError, match="before"):
-        packed_attention(causal, *heads, None)
+        packed_attention(Causal(), query, key, value, None)
 
 
 def test_a_pack_is_forgotten_when_its_run_ends_or_fails() -> None:

@@ -1,4 +1,4 @@
-"""The GPU's way as far as a CPU can go it: one shape for all packs, and a kernel that takes all texts at once."""
+"""The GPU's way as far as a CPU can go it: one shape for all packs, one call of a kernel for all texts."""
 
 from __future__ import annotations
 

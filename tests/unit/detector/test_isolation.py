@@ -151,7 +151,9 @@ def test_a_child_that_hangs_ends_with_its_parent() -> None:
     code = (
         "from worker.detector.isolation import IsolatedScorer\n"
         "from worker.settings import DetectorSettings\n"
-        f"IsolatedScorer(DetectorSettings(model='constant'), digest={DIGEST!r}, command={CHILD!r}).score([{faulty.HANGS!r}])\n"
+        "settings = DetectorSettings(model='constant')\n"
+        f"scorer = IsolatedScorer(settings, digest={DIGEST!r}, command={CHILD!r})\n"
+        f"scorer.score([{faulty.HANGS!r}])\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) as parent:
         assert parent.stderr is not None

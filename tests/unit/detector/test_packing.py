@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Final
 
 from hypothesis import given
@@ -55,7 +55,7 @@ def test_filled_packs_hold_each_text_once_within_both_limits(
 @given(LENGTHS, st.integers(512, 2048))
 def test_no_two_neighbours_would_have_fitted_one_pack(lengths: list[int], most_tokens: int) -> None:
     packs = filled_packs(lengths, most_tokens, len(lengths) + 1)
-    for pack, after in zip(packs, packs[1:], strict=False):
+    for pack, after in pairwise(packs):
         assert sum(lengths[place] for place in pack) + lengths[after[0]] > most_tokens
 
 

@@ -22,6 +22,7 @@ class Numbers:
     name = "numbers"
     digest = "numbers-1"
     calibration = Calibration()
+    batch_tokens = 1_000
 
     def __init__(self, memory: float = math.inf) -> None:
         self.memory = memory

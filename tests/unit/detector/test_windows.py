@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -103,7 +104,7 @@ def test_a_text_of_three_windows_and_a_half(
     assert encoded.truncated == (looked_at < 4)
     assert encoded.tokens == sum(len(window.tokens) for window in windows)
     assert all(len(window.tokens) == MOST_TOKENS for window in windows[:3])
-    for before, after in zip(windows, windows[1:], strict=False):
+    for before, after in pairwise(windows):
         end, begin = (0, 0) if added == 0 else (-1, 1)
         inner = before.tokens[begin : end or None], after.tokens[begin : end or None]
         assert inner[0][-STRIDE:] == inner[1][:STRIDE]
