@@ -106,7 +106,7 @@ class DetectorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         PositiveInt | None,
         _doc(
             "Most tokens in one batch; on a GPU also the size of every batch, full or not. Unset: what suits "
-            "the detector, for a transformer 1,024 a core, and 16,384 on a GPU."
+            "the detector, for a transformer 2,048 a core, and 16,384 on a GPU."
         ),
     ] = None
     max_windows: Annotated[

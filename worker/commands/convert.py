@@ -58,7 +58,11 @@ _ORDERS: Final[dict[str, tuple[Label, Label]]] = {
     metavar="FILE",
     help="Posts as JSON lines, on which it is measured what other number formats change.",
 )
-@click.option("--formats", metavar="NAMES", help="Which formats: bfloat16,int8. All that the device offers.")
+@click.option(
+    "--formats",
+    metavar="NAMES",
+    help="Formats to compare, as in bfloat16,int8; all that the device offers, unless given.",
+)
 @click.option(
     "--policy",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -10,6 +10,7 @@ Messages are JSON, each behind its length in four bytes; nothing that comes back
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import selectors
 import signal
@@ -19,6 +20,7 @@ import sys
 from typing import IO, TYPE_CHECKING, Final
 
 import msgspec
+import structlog
 
 from worker.detector.loading import load_detector
 from worker.settings import DetectorSettings
@@ -180,8 +182,9 @@ def serve_parent(load: Callable[[DetectorSettings], Detector]) -> None:
     # Ctrl-C reaches every process of a terminal; the worker decides what becomes of its children.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sink = os.fdopen(os.dup(1), "wb")
-    # What libraries print must not come between the answers.
+    # What libraries print must not come between the answers, and the worker has told of its detector already.
     os.dup2(2, 1)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with sink:
         serve(load(read_settings(sys.stdin.buffer)), sys.stdin.buffer, sink)
 

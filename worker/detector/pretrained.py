@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import structlog
+import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging as transformers_logging
@@ -27,8 +28,6 @@ from worker.errors import DetectorError, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
-
-    import torch
 
     from worker.detector.calibration import NumberFormat
     from worker.detector.checkpoint import Manifest
@@ -90,9 +89,15 @@ def load_transformer(
             f"settings: detector.token_budget {token_budget} is less than one text of this model, "
             f"{max_tokens} tokens; raise it"
         )
-    fitted = fitting_runner(
-        model, number_format=number_format, most_tokens=max_tokens, token_budget=token_budget
-    )
+    try:
+        fitted = fitting_runner(
+            model, number_format=number_format, most_tokens=max_tokens, token_budget=token_budget
+        )
+    except torch.OutOfMemoryError:
+        raise DetectorError(
+            f"detector: {folder}: {device} has no memory for runs of {token_budget} tokens beside the model; "
+            "lower detector.token_budget, or take fewer PROCESSES"
+        ) from None
     detector_name = manifest.name if manifest is not None else name
     platform = platform_of(device, number_format)
     _tell_elsewhere(manifest, number_format, " ".join(platform))

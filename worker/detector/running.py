@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Rows of every run on a GPU, where nobody says otherwise.
 GPU_TOKENS: Final = 16_384
+# Into how many runs the rows of one batch are cut where texts are padded.
+_PADDED_RUNS: Final = 8
 # The formats that torch's packed attention takes.
 _HALF: Final = (torch.bfloat16, torch.float16)
 
@@ -98,7 +100,9 @@ def _layout(model: Any, most_tokens: int, token_budget: int) -> tuple[Layout, tu
         )
 
     def padded() -> Padded:
-        return Padded(model, most_tokens=most_tokens, fixed_tokens=fixed)
+        # Every length of a batch takes runs of its own, full or not: smaller ones waste less.
+        rows = max(most_tokens, token_budget // _PADDED_RUNS) if on_gpu else None
+        return Padded(model, most_tokens=most_tokens, fixed_tokens=rows)
 
     return fitting_layout(model, packed=packed, padded=padded, most_tokens=most_tokens)
 

@@ -7,7 +7,7 @@ never do. And what one thread adds up does not depend on how many there are.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from worker.detector.layout import Layout
+
+# Of each stream. With fewer, one long text leaves the other streams without work at a batch's end.
+_PACKS_A_BATCH: Final = 4
 
 
 class Streams:
@@ -32,7 +35,7 @@ class Streams:
     """
 
     def __init__(self, layout: Layout, count: int) -> None:
-        self.batch_tokens = count * PACK_TOKENS
+        self.batch_tokens = count * _PACKS_A_BATCH * PACK_TOKENS
         self._layout = layout
         self._count = count
         self._pool = ThreadPoolExecutor(

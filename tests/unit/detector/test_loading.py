@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from structlog.testing import capture_logs
 
 from tests.support.hub_cache import COMMIT, put_in_cache
 from tests.support.tiny_transformer import SENTENCES, save_bert, save_roberta
@@ -88,7 +89,9 @@ def test_the_plain_detectors_import_neither_torch_nor_transformers() -> None:
 def test_a_directory_of_transformers_is_loaded_quietly(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    detector = load(folder)
+    with capture_logs() as logged:
+        detector = load(folder)
+    assert [(event["event"], event["runs"]) for event in logged] == [("detector_loaded", "packed")]
     assert isinstance(detector, TransformerDetector)
     assert detector.name == "model"
     assert not detector.calibration.fitted
@@ -349,5 +352,5 @@ def test_what_the_plain_detectors_can_not_do(model: str) -> None:
     assert "detector.dtype" in refused(SettingsError, model, dtype="int8")
 
 
-def test_eight_bits_are_not_offered_yet(folder: Path) -> None:
-    assert "not offered for transformers models yet" in refused(SettingsError, folder, dtype="int8")
+def test_float16_is_not_offered_on_a_cpu(folder: Path) -> None:
+    assert "'float16' is for GPUs" in refused(SettingsError, folder, dtype="float16", device="cpu")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from structlog.testing import capture_logs
 from transformers import AutoTokenizer, RobertaConfig, RobertaForSequenceClassification
 
 from tests.support.openai_checkpoint import TOKENIZER, content, save_openai
@@ -299,9 +300,10 @@ def test_a_tokenizer_that_numbers_its_tokens_otherwise(file: Path) -> None:
 
 
 def test_it_is_loaded_without_a_word(file: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    with warnings.catch_warnings():
+    with capture_logs() as logged, warnings.catch_warnings():
         warnings.simplefilter("error")
         load(file)
+    assert [event["event"] for event in logged] == ["detector_loaded"]
     assert capfd.readouterr() == ("", "")
 
 
