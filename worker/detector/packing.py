@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# At about 500 rows a matrix product runs at the machine's full rate; with more, what stands between the products
-# no longer finds its rows in the processor's caches.
+# At about 500 rows a matrix product runs at the machine's full rate; with more, what stands between the
+# products no longer finds its rows in the processor's caches.
 PACK_TOKENS: Final = 512
 # Below this a pack is not worth another stream: its products would run at a fraction of the rate.
 _LEAST_TOKENS: Final = 64
