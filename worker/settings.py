@@ -100,7 +100,11 @@ class DetectorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     revision: Annotated[str | None, _doc("Commit of a hub id; needed for one.")] = None
     device: Annotated[str, _doc("`auto`, `cpu`, `cuda` or `cuda:N`.")] = "auto"
     dtype: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16", "int8"], _doc("Number format of the model.")
+        Literal["auto", "float32", "bfloat16", "float16", "int8"],
+        _doc(
+            "Number format of the model. `auto`: bfloat16 where the device computes in it, else float32; a "
+            "calibrated detector stays in its calibration's format unless the other was measured."
+        ),
     ] = "auto"
     token_budget: Annotated[
         PositiveInt | None,
