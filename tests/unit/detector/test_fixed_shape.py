@@ -197,6 +197,7 @@ def test_one_by_one_any_layout_will_do(family: str) -> None:
     assert outputs.tolist() == expected(family, texts).tolist()
 
 
+@pytest.mark.gpu
 @needs_gpu
 def test_on_a_gpu_the_bits_stay_and_the_outputs_are_near_those_of_the_cpu(family: str) -> None:
     device = torch.device("cuda")
