@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 import transformers
@@ -23,6 +23,11 @@ def write_checkpoint(folder: Path, shape: Shape) -> None:
     """Writes a classifier of this shape, labels `human` and `machine`; the same weights every time."""
     transformers.utils.logging.disable_progress_bar()
     _tokenizer(shape.vocabulary).save_pretrained(folder)
+    random_classifier(shape).save_pretrained(folder)
+
+
+def random_classifier(shape: Shape) -> Any:
+    """A classifier of this shape, float32, on the CPU; the same weights every time."""
     config = getattr(transformers, f"{shape.family}Config")(
         vocab_size=shape.vocabulary,
         num_hidden_layers=shape.layers,
@@ -41,8 +46,7 @@ def write_checkpoint(folder: Path, shape: Shape) -> None:
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
-        model = getattr(transformers, f"{shape.family}ForSequenceClassification")(config)
-    model.save_pretrained(folder)
+        return getattr(transformers, f"{shape.family}ForSequenceClassification")(config)
 
 
 def _tokenizer(vocabulary: int) -> transformers.PreTrainedTokenizerFast:

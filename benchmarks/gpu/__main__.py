@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
+from benchmarks.engine.checkpoint import random_classifier
 from benchmarks.engine.shapes import SHAPES
 from benchmarks.engine.workload import LENGTHS, workload
 from benchmarks.gpu.measuring import differing_bits, interleaved, matmul_rate, padded_rate, worst_difference
-from benchmarks.gpu.models import classifier
 from benchmarks.gpu.sharing import share, shared_rates
 from worker.detector.running import GPU_TOKENS, fitting_runner
 
@@ -66,9 +66,9 @@ def _measured(
     shape = SHAPES[model]
     device, dtype = torch.device(arguments.device), getattr(torch, arguments.dtype)
     posts = workload(lengths, arguments.posts, shape.vocabulary, seed=1)
-    plain = classifier(shape, device, dtype)
+    plain = random_classifier(shape).eval().to(device, dtype)
     fitted = fitting_runner(
-        classifier(shape, device, dtype),
+        random_classifier(shape).eval().to(device, dtype),
         number_format=arguments.dtype,
         most_tokens=shape.positions - 2,
         token_budget=arguments.tokens,
@@ -78,7 +78,7 @@ def _measured(
         {engine: lambda: fitted.runner.outputs(posts.ids), padded: padded_rate(plain, posts.ids)},
         arguments.rounds,
     )
-    reference = classifier(shape, torch.device("cpu"), torch.float32)
+    reference = random_classifier(shape).eval().to(torch.device("cpu"), torch.float32)
     per_s = speeds[engine].posts_per_s(len(posts.ids))
     return {
         "way": fitted.way,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
+from benchmarks.engine.checkpoint import random_classifier
 from benchmarks.engine.shapes import SHAPES
 from benchmarks.engine.workload import workload
-from benchmarks.gpu.models import classifier
 from worker.detector.running import fitting_runner
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def share(arguments: Namespace) -> None:
     """One of the processes: says that it is ready, waits, scores, and prints when it began and ended."""
     shape = SHAPES[arguments.models[0]]
     device = torch.device(arguments.device)
-    model = classifier(shape, device, getattr(torch, arguments.dtype))
+    model = random_classifier(shape).eval().to(device, getattr(torch, arguments.dtype))
     posts = workload("lognormal", arguments.posts, shape.vocabulary, seed=1)
     runner = fitting_runner(
         model, number_format=arguments.dtype, most_tokens=shape.positions - 2, token_budget=arguments.tokens

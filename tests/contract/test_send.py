@@ -28,7 +28,7 @@ def test_lines_arrive_unchanged_and_an_authors_in_order(
     file.write_bytes(b"\n".join(lines) + b"\n\n")
     ended = flagstaff("send", str(file), settings={"KAFKA__BOOTSTRAP_SERVERS": broker, "TOPICS__POSTS": name})
     assert (ended.code, ended.out) == (0, "")
-    assert ended.err == f"701 posts sent to {name}\n"
+    assert ended.said == [f"701 posts sent to {name}"]
     records = committed_records(broker, name)
     assert sorted(record.value() or b"" for record in records) == sorted(lines)
     assert {record.key() for record in records if record.value() == lines[-1]} == {b"p700"}
@@ -43,7 +43,7 @@ def test_a_line_that_is_no_post_is_named_and_the_rest_is_sent(broker: str, topic
     text = b"\n".join([line(1), b"{broken", b"", b'{"id": "p3"}', line(2)])
     ended = flagstaff("send", "--topic", name, stdin=text, settings={"KAFKA__BOOTSTRAP_SERVERS": broker})
     assert ended.code == 1
-    first, second, last = ended.err.splitlines()
+    first, second, last = ended.said
     assert first.startswith("<stdin>:2: the record is not JSON")
     assert second == "<stdin>:4: the record: object missing required field `text`"
     assert last == f"2 posts sent to {name}, 2 lines left out"
@@ -57,7 +57,7 @@ def test_raw_sends_whatever_there_is(broker: str, topic: TopicFactory) -> None:
     ended = flagstaff(
         "send", "-", "--raw", "--topic", name, stdin=text, settings={"KAFKA__BOOTSTRAP_SERVERS": broker}
     )
-    assert (ended.code, ended.err) == (0, f"4 posts sent to {name}\n")
+    assert (ended.code, ended.said) == (0, [f"4 posts sent to {name}"])
     records = committed_records(broker, name)
     assert [record.value() for record in records] == lines
     assert [record.key() for record in records] == [b"a1", None, None, None]

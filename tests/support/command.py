@@ -20,6 +20,11 @@ class Ended(NamedTuple):
     out: str
     err: str
 
+    @property
+    def said(self) -> list[str]:
+        """What it told on standard error; a busy broker's client may have logged something in between."""
+        return [text for text in self.err.splitlines() if not text.startswith('{"')]
+
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
     """This process's environment with these settings and no others."""

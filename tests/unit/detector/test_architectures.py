@@ -18,7 +18,7 @@ from worker.detector.running import Fitted, fitting_runner
 from worker.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from worker.detector.calibration import NumberFormat
     from worker.detector.running import Fitted
@@ -108,15 +108,6 @@ every_pair: Final = pytest.mark.parametrize(("name", "number_format"), PAIRS)
 few_examples: Final = settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """These models are too small to share out; threads that wait for each other only slow the tests."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def _text(length: int, seed: int) -> list[int]:

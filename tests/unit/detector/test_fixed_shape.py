@@ -15,7 +15,7 @@ from worker.detector.fixed_shape import CudaQueue, FixedShape, OneByOne
 from worker.detector.layout import LEAST_ROWS, Packed, Padded, Single
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from torch import Tensor
 
@@ -75,14 +75,6 @@ class EagerQueue:
                 waited.append(number)
 
         return Mark()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module", params=FAMILIES)

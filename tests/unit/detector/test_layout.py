@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pytest
 import torch
 
 from tests.support.tiny_transformer import random_classifier
 from worker.detector.layout import LEAST_ROWS, Packed, Padded, Single, layers_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SIZES: Final = {
     "vocab_size": 50,
@@ -21,14 +18,6 @@ SIZES: Final = {
     "max_position_embeddings": 40,
     "initializer_range": 0.3,
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def bert(**more: Any) -> Any:

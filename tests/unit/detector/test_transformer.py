@@ -18,7 +18,7 @@ from worker.detector.windows import Window
 from worker.settings import DetectorSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -31,15 +31,6 @@ ONE_TOKEN = Encoded([Window([1], 1)], 1, truncated=False)
 def load(folder: Path, dtype: str = "float32", max_windows: int = 4) -> TransformerDetector:
     settings = DetectorSettings(device="cpu", dtype=dtype, max_windows=max_windows)  # type: ignore[arg-type]  # a name
     return load_transformer(folder, None, settings, name="tiny")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """These models are too small to share out; threads that wait for each other only slow the tests."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
