@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which memory is shared")
 
 _CHILD: Final = """
-import sys
+import logging, sys
+import structlog
 from worker.detector.loading import load_detector
 from worker.settings import DetectorSettings
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 detector = load_detector(DetectorSettings(model=sys.argv[1], device="cpu", dtype="float32"))
 print(detector.logits(detector.encode(["The bus was late again."])), flush=True)
 sys.stdin.read()
