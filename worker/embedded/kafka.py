@@ -13,7 +13,7 @@ from worker.embedded.broker import Broker
 from worker.embedded.folder import Folder, plain_disk_errors
 from worker.embedded.jars import kafka_jars
 from worker.embedded.java import Java, find_java
-from worker.embedded.ports import HOST, chosen_ports, free_ports
+from worker.embedded.ports import HOST, chosen_ports, free_ports, is_free
 from worker.embedded.properties import BrokerPorts, broker_properties
 from worker.embedded.security import CA, ClientSecurity, make_certificates
 from worker.errors import EmbeddedError, SettingsError
@@ -178,6 +178,10 @@ class EmbeddedKafka:
         """
         for node in nodes:
             if not self._brokers[node].runs:
+                port = self.client_ports[node]
+                # The broker itself may answer on its inner port before it finds this one taken, and ends.
+                if not is_free(port):
+                    raise EmbeddedError(f"embedded: port {port} on {HOST} is in use by another process")
                 self._brokers[node].launch()
         self._await(nodes, at_least=1)
 
