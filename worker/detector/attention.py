@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 PACKED: Final = "flagstaff_packed"
 
 
+class UnfitModelError(Exception):
+    """A model can't be run in this way; another one is tried."""
+
+
 class Kernel(Protocol):
     """Attention over packed sequences, as `torch.nn.attention.varlen.varlen_attn` states it."""
 
@@ -161,13 +165,13 @@ def packed_attention(  # noqa: PLR0913 - transformers' own signature
         Shape (1, tokens, heads, width). In the last layer all rows but the texts' first are zero.
 
     Raises:
-        NotImplementedError: the model needs what packs do not offer.
+        UnfitModelError: the model needs what packs do not offer.
     """
     pack = current()
     if pack is None or (pack.texts is None and pack.bounds is None):
-        raise NotImplementedError("packed attention is asked for outside a pack")
+        raise UnfitModelError("packed attention is asked for outside a pack")
     if attention_mask is not None or getattr(module, "is_causal", False):
-        raise NotImplementedError("a mask, or attention to what came before alone")
+        raise UnfitModelError("a mask, or attention to what came before alone")
     if pack.calls is not None:
         pack.calls.append(None)
     first_only = module in pack.last_layer

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import torch
 
-from worker.detector.attention import PACKED, Bounds, Kernel, Pack, current, register, running
+from worker.detector.attention import (
+    PACKED,
+    Bounds,
+    Kernel,
+    Pack,
+    UnfitModelError,
+    current,
+    register,
+    running,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -174,12 +183,12 @@ class Packed:
         """As `Layout` says.
 
         Raises:
-            NotImplementedError: the model has layers that do not take their attention from transformers.
+            UnfitModelError: the model has layers that do not take their attention from transformers.
         """
         calls: list[None] = []
         outputs = self.run(self.inputs(texts).on(self._model.device), calls)
         if len(calls) != self._layers:
-            raise NotImplementedError(f"{len(calls)} of {self._layers} layers take this attention")
+            raise UnfitModelError(f"{len(calls)} of {self._layers} layers take this attention")
         return outputs[: len(texts)]
 
     def inputs(self, texts: Sequence[Sequence[int]]) -> Inputs:
@@ -250,7 +259,7 @@ def _narrow(model: Any) -> frozenset[nn.Module]:
     """From the last layer on, lets only first tokens through; returns that layer's modules.
 
     Raises:
-        NotImplementedError: the model's layers are not where such models have theirs.
+        UnfitModelError: the model's layers are not where such models have theirs.
     """
     layers = layers_of(model)
     last = layers[-1]
@@ -273,12 +282,12 @@ def layers_of(model: Any) -> Any:
     """The model's list of layers.
 
     Raises:
-        NotImplementedError: it is not where such models have theirs.
+        UnfitModelError: it is not where such models have theirs.
     """
     for module in model.base_model.modules():
         if isinstance(module, torch.nn.ModuleList) and len(module) == model.config.num_hidden_layers:
             return module
-    raise NotImplementedError("no list of layers")
+    raise UnfitModelError("no list of layers")
 
 
 def _first_of(output: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import torch
 
 from worker.cores import usable_cores
-from worker.detector.attention import flash_attention
+from worker.detector.attention import UnfitModelError, flash_attention
 from worker.detector.fixed_shape import TOKENS_A_TEXT, CudaQueue, FixedShape, OneByOne
 from worker.detector.int8 import quantise
 from worker.detector.layout import LEAST_ROWS, Packed, Padded, layers_of
@@ -75,7 +75,7 @@ def fitting_runner(
 def _to_int8(model: Any) -> None:
     try:
         replaced = quantise(layers_of(model))
-    except NotImplementedError:
+    except UnfitModelError:
         replaced = 0
     if not replaced:
         raise SettingsError(

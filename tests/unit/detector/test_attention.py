@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from tests.support.reference_attention import reference_kernel
-from worker.detector.attention import Bounds, Pack, current, packed_attention, running
+from worker.detector.attention import Bounds, Pack, UnfitModelError, current, packed_attention, running
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,11 +90,11 @@ def test_in_the_last_layer_first_tokens_are_enough(
 def test_what_packs_do_not_offer_is_refused() -> None:
     query, key, value = heads_of(4)
     pack = pack_of([0, 4])
-    with pytest.raises(NotImplementedError, match="outside a pack"):
+    with pytest.raises(UnfitModelError, match="outside a pack"):
         packed_attention(nn.Identity(), query, key, value, None)
-    with running(pack), pytest.raises(NotImplementedError, match="mask"):
+    with running(pack), pytest.raises(UnfitModelError, match="mask"):
         packed_attention(nn.Identity(), query, key, value, torch.zeros(4, 4))
-    with running(pack), pytest.raises(NotImplementedError, match="before"):
+    with running(pack), pytest.raises(UnfitModelError, match="before"):
         packed_attention(Causal(), query, key, value, None)
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests.support.tiny_transformer import random_classifier
+from worker.detector.attention import UnfitModelError
 from worker.detector.layout import LEAST_ROWS, Packed, Padded, Single, layers_of
 
 SIZES: Final = {
@@ -76,7 +77,7 @@ def test_one_model_can_be_laid_out_in_two_ways() -> None:
 
 def test_a_model_with_layers_elsewhere_is_not_taken() -> None:
     albert = random_classifier("Albert", **SIZES | {"embedding_size": 16})
-    with pytest.raises(NotImplementedError, match="list of layers"):
+    with pytest.raises(UnfitModelError, match="list of layers"):
         layers_of(albert)
     assert len(layers_of(bert())) == 2
 
@@ -85,5 +86,5 @@ def test_layers_that_reckon_attention_in_their_own_way_are_noticed() -> None:
     deberta = random_classifier(
         "Deberta", **SIZES | {"relative_attention": True, "pos_att_type": ["p2c"], "type_vocab_size": 0}
     )
-    with torch.inference_mode(), pytest.raises(NotImplementedError, match="0 of 2 layers"):
+    with torch.inference_mode(), pytest.raises(UnfitModelError, match="0 of 2 layers"):
         Packed(deberta, first_position=0).outputs([[5] * 20])
