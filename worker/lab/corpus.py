@@ -6,7 +6,7 @@ import gzip
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from worker.errors import FlagstaffError
 from worker.text import canonical
@@ -30,6 +30,11 @@ class Sample(Struct, frozen=True, kw_only=True):
         generator: the model that wrote it, where that is known.
         author: the account that posted it.
         doc: the document that it, or what it was generated from, belongs to.
+        sampling: how its generator was sampled.
+        domain: what kind of text it is.
+        lang: its language, as BCP 47 has it.
+        groups: what groups of people its author belongs to, by what they are groups of (`dialect`); for
+            measuring whether a detector treats them alike.
     """
 
     text: str
@@ -38,6 +43,10 @@ class Sample(Struct, frozen=True, kw_only=True):
     generator: str | None = None
     author: str | None = None
     doc: str | None = None
+    sampling: str | None = None
+    domain: str | None = None
+    lang: str | None = None
+    groups: dict[str, str] = field(default_factory=dict)
 
     @property
     def family(self) -> str:
