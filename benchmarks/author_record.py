@@ -160,7 +160,7 @@ def made(sample: Sample, text: str, place: int, number: str, logit: float) -> Fa
     """A post that many minutes after the start."""
     at = START + timedelta(minutes=place)
     post = Post(number, text, at, author=Author(str(sample.author)))
-    return Facts(post, milliseconds(at), text, text_digest(text), logit, covered=True)
+    return Facts(post, milliseconds(at), text, text_digest(text), logit=logit, tokens=len(text), covered=True)
 
 
 if __name__ == "__main__":

@@ -128,16 +128,18 @@ class Measurement:
         tuned, found = (self.scored(half.samples, number_format) for half in (tuning, measured))
         calibration = calibrated(tuning.own, measured.own, "float32")
         own_logits, logits = measured.own.logits.tolist(), found.logits.tolist()
+        lengths = measured.own.tokens.tolist()
         shift = format_shift(
             number_format,
             logits,
             own=own_logits,
+            tokens=lengths,
             calibration=calibration,
             policy=self._policy,
             device=self._settings.device,
         )
-        before = decisions(own_logits, calibration, self._policy)
-        after = decisions(logits, calibrated(tuned, found, number_format), self._policy)
+        before = decisions(own_logits, lengths, calibration, self._policy)
+        after = decisions(logits, lengths, calibrated(tuned, found, number_format), self._policy)
         return Row(
             shift,
             upper_bound(round(shift.changed * shift.texts), shift.texts),

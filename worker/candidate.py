@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from worker.detector.protocol import Encoded
+    from worker.language import Language
     from worker.records import Action, Flag, Post, Source
 
 Stage = Literal["detect", "signal"]
@@ -30,6 +31,7 @@ class Candidate:
         logit: the detector's log-odds before calibration; None while not known.
         tokens: how many tokens the model saw or will see.
         truncated: whether the text went on beyond them.
+        language: the post's; None until it is needed.
         cache: what the look-up of its score gave.
         error: what went wrong with this post, or None.
         stage: where it went wrong.
@@ -40,6 +42,7 @@ class Candidate:
         "digest",
         "encoded",
         "error",
+        "language",
         "logit",
         "received",
         "stage",
@@ -56,6 +59,7 @@ class Candidate:
         self.logit: float | None = None
         self.tokens = 0
         self.truncated = False
+        self.language: Language | None = None
         self.cache: CacheResult = "unavailable"
         self.error: Exception | None = None
         self.stage: Stage = "detect"

@@ -12,6 +12,9 @@ EXTRAS: Final = {
     "torch": "transformers",
     "transformers": "transformers",
     "tokenizers": "transformers",
+    "gguf": "lab",
+    "jinja2": "lab",
+    "scipy": "lab",
     "sklearn": "lab",
 }
 

@@ -16,6 +16,7 @@ from worker.cache import CachedScore, ScoreCache
 from worker.candidate import Candidate, Decided, Failed, Received
 from worker.detector.reading import reading
 from worker.judgement import ACTING, DIGITS, Judge
+from worker.language import Language, LanguageTeller
 from worker.metrics import CACHE
 from worker.reasons import Grounds, reasons
 from worker.records import Flag, PolicyStamp, SignalReading
@@ -57,6 +58,7 @@ class Moderator:
 
     Raises:
         SettingsError: an unknown signal is enabled.
+        DetectorError: what the calibration tells languages by is not installed.
     """
 
     def __init__(  # noqa: PLR0913 - the parts that a decision is made of
@@ -73,6 +75,7 @@ class Moderator:
         self._detector = detector
         self._calibration = detector.calibration
         self._threshold = detector.calibration.threshold_log_odds
+        self._teller = LanguageTeller(detector.calibration)
         self._stamp = PolicyStamp(policy.name, policy.digest)
         self._emit_all = emit == "all"
         self._settings = signal_settings
@@ -205,11 +208,27 @@ class Moderator:
             return None
         post, source = candidate.received
         at = source.timestamp if post.created_at is None else milliseconds(post.created_at)
-        covered = self._calibration.covers(tokens=candidate.tokens, lang=post.lang)
-        return Facts(post, at, candidate.text, candidate.digest, logit, covered=covered)
+        covered = self._covers(candidate)
+        return Facts(
+            post,
+            at,
+            candidate.text,
+            candidate.digest,
+            logit=logit,
+            tokens=candidate.tokens,
+            covered=covered,
+        )
+
+    def _covers(self, candidate: Candidate) -> bool:
+        """Whether the calibration covers it; its language is told only where its length is covered."""
+        post, tokens = candidate.received.post, candidate.tokens
+        if not self._calibration.covers(tokens=tokens, lang=None):
+            return False
+        candidate.language = self._teller.language(post.lang, candidate.text)
+        return self._calibration.covers(tokens=tokens, lang=candidate.language.code)
 
     def _decided(self, candidate: Candidate, facts: Facts, values: Values) -> Decided:
-        log_odds = self._calibration.log_odds(facts.logit) if facts.covered else None
+        log_odds = self._calibration.log_odds(facts.logit, facts.tokens) if facts.covered else None
         confident = log_odds is not None and log_odds > self._threshold
         judgement = self._judge.decide(log_odds, values, confident=confident)
         if not self._emit_all and judgement.action not in _ACTING:
@@ -218,9 +237,10 @@ class Moderator:
 
     def _flag(self, candidate: Candidate, values: Values, judgement: Judgement) -> Flag:
         post, source = candidate.received
+        language = candidate.language or Language(post.lang, told=False)
         said = reading(
             self._detector,
-            lang=post.lang,
+            lang=language.code,
             logit=candidate.logit if candidate.logit is not None else math.nan,
             encoded_tokens=candidate.tokens,
             truncated=candidate.truncated,
@@ -229,7 +249,7 @@ class Moderator:
             SignalReading(name, None if value is None else round(value, DIGITS), added)
             for name, value, added in zip(self._signals.names, values, judgement.contributions, strict=True)
         )
-        grounds = Grounds(said, signals, judgement, self._calibration, self._settings, post.lang)
+        grounds = Grounds(said, signals, judgement, self._calibration, self._settings, language)
         return Flag(
             id=_flag_id(post.id, source, self._detector.digest, self._stamp.digest),
             post_id=post.id,

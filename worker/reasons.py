@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from worker.language import UNTOLD_SCRIPT
 from worker.signals.duplicate_text import MOST as MOST_AUTHORS
 from worker.signals.posting_rate import MOST as MOST_POSTS
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from worker.detector.calibration import Calibration
     from worker.judgement import Judgement
+    from worker.language import Language
     from worker.records import DetectorReading, SignalReading
     from worker.settings import SignalSettings
 
@@ -31,7 +33,7 @@ class Grounds(NamedTuple):
         judgement: what the policy made of them.
         calibration: the detector's.
         settings: over which time signals look.
-        lang: the post's language, or None.
+        language: the post's.
     """
 
     reading: DetectorReading
@@ -39,7 +41,7 @@ class Grounds(NamedTuple):
     judgement: Judgement
     calibration: Calibration
     settings: SignalSettings
-    lang: str | None
+    language: Language
 
 
 def reasons(grounds: Grounds) -> tuple[str, ...]:
@@ -85,9 +87,13 @@ def _out_of_range(grounds: Grounds) -> str:
     if calibration.max_tokens is not None and tokens > calibration.max_tokens:
         return f"the text has {_count(tokens, 'token')}; it was calibrated up to {calibration.max_tokens}"
     known = ", ".join(calibration.languages) or "no language"
-    lang = grounds.lang
-    named = f"is {lang}" if lang is not None and _LANGUAGE.fullmatch(lang) else "is another"
-    return f"the post's language {named}; it was calibrated for {known}"
+    lang, told = grounds.language
+    named = lang if lang is not None and _LANGUAGE.fullmatch(lang) else "another"
+    if not told:
+        return f"the post's language is {named}; it was calibrated for {known}"
+    if lang == UNTOLD_SCRIPT:
+        return f"the post states no language and is in another script; it was calibrated for {known}"
+    return f"the post states no language and seems to be in {named}; it was calibrated for {known}"
 
 
 def _account_age(days: float, _: SignalSettings) -> str:

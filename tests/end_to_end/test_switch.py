@@ -166,7 +166,9 @@ def _check_each_post_was_decided_by_one(flags: list[Flagged], flow: Flow, detect
         encoded = detector.encode([canonical(flow.texts[value["post_id"]]) for value in said])
         for value, logit in zip(said, detector.logits(encoded), strict=True):
             assert value["detector"]["logit"] == logit
-            assert value["detector"]["probability"] == detector.calibration.probability(logit)
+            assert value["detector"]["probability"] == detector.calibration.probability(
+                logit, value["detector"]["tokens"]
+            )
             assert value["detector"]["name"] == detector.name
     assert {flag.digest for flag in flags} == by_digest.keys()
 

@@ -79,10 +79,16 @@ def received(one: Post, offset: int = 0) -> Received:
     return Received(one, Source("posts", 0, offset, START_MS))
 
 
-def facts(one: Post, *, logit: float | None = None, covered: bool = True) -> Facts:
+def facts(one: Post, *, logit: float | None = None, tokens: int = 50, covered: bool = True) -> Facts:
     """Facts as the moderator would make them."""
     text = canonical(one.text)
     at = START_MS if one.created_at is None else round(one.created_at.timestamp() * 1000)
     return Facts(
-        one, at, text, text_digest(text), logit_of(text) if logit is None else logit, covered=covered
+        one,
+        at,
+        text,
+        text_digest(text),
+        logit=logit_of(text) if logit is None else logit,
+        tokens=tokens,
+        covered=covered,
     )

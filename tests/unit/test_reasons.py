@@ -7,6 +7,7 @@ import pytest
 
 from worker.detector.calibration import Calibration
 from worker.judgement import Judgement
+from worker.language import Language
 from worker.reasons import Grounds, reasons
 from worker.records import DetectorReading, SignalReading
 from worker.settings import SignalSettings
@@ -36,10 +37,13 @@ def sentences(
     calibration: Calibration = CALIBRATION,
     settings: SignalSettings | None = None,
     lang: str | None = "en",
+    told: bool = False,
     **reading: Any,
 ) -> tuple[str, ...]:
     said = msgspec.structs.replace(READING, **reading)
-    return reasons(Grounds(said, signals, judgement, calibration, settings or SignalSettings(), lang))
+    return reasons(
+        Grounds(said, signals, judgement, calibration, settings or SignalSettings(), Language(lang, told))
+    )
 
 
 def test_the_detector_comes_first_with_what_was_measured() -> None:
@@ -76,6 +80,16 @@ def test_no_judgement_says_why(
 ) -> None:
     found = sentences(lang=lang, calibration=calibration, calibrated=False, **reading)
     assert found == (f"No judgement by the detector: {why}.",)
+
+
+@pytest.mark.parametrize(
+    ("lang", "why"),
+    [("fr", "seems to be in fr"), ("und", "is in another script")],
+)
+def test_a_language_that_was_told_from_the_text_says_so(lang: str, why: str) -> None:
+    assert sentences(lang=lang, told=True, calibrated=False) == (
+        f"No judgement by the detector: the post states no language and {why}; it was calibrated for en, de.",
+    )
 
 
 def test_a_text_that_was_cut_says_so() -> None:

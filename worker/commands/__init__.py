@@ -29,8 +29,12 @@ SUMMARIES: Final = {
     "schema": "Print or write the schemas of the records.",
     "warm": "Build the signal state again from the posts topic.",
     "redrive": "Send dead letters back to the posts topic.",
+    "generate": "Write labelled texts of a language model.",
     "train": "Train a linear detector.",
+    "evaluate": "Measure a detector on labelled texts, as JSON and as a page.",
+    "calibrate": "Give a detector probabilities and a threshold from your own texts.",
     "convert": "Write a checkpoint of any form as a directory that runs.",
+    "card": "Write a model card, or a generator's card.",
     "bench": "Measure engine, stream and cache beside their peers.",
 }
 

@@ -132,6 +132,7 @@ def convert(  # noqa: PLR0913 - one parameter an option
         labels=checkpoint.labels,
         calibration=calibrated or (before.calibration if before is not None else Calibration()),
         formats=kept,
+        preparation=before.preparation if before is not None else "plain",
         provenance=provenance(checkpoint, path.name if revision is None else source, revision, stored),
     )
     if request is not None:

@@ -14,6 +14,7 @@ from worker.detector.calibration import NumberFormat
 from worker.detector.format_shift import FEWEST_TEXTS, MOST_CHANGED
 from worker.errors import SettingsError
 from worker.intake import InvalidPostError, PostReader
+from worker.language import LanguageTeller
 from worker.policy import load_policy
 from worker.text import canonical
 
@@ -121,10 +122,12 @@ def compare(
 
     texts = list(request.texts)
     scores = scored(own, texts)
+    teller = LanguageTeller(calibration)
     inside = {
-        text: logit
+        text: (logit, tokens)
         for text, logit, tokens in zip(texts, scores.logits, scores.tokens, strict=True)
-        if logit is not None and calibration.covers(tokens=tokens, lang=request.texts[text])
+        if logit is not None
+        and calibration.covers(tokens=tokens, lang=teller.language(request.texts[text], text).code)
     }
     if len(inside) < FEWEST_TEXTS:
         raise SettingsError(
@@ -136,7 +139,8 @@ def compare(
         shifts[one] = format_shift(
             one,
             scored(one, list(inside)).logits,
-            own=list(inside.values()),
+            own=[logit for logit, _ in inside.values()],
+            tokens=[tokens for _, tokens in inside.values()],
             calibration=calibration,
             policy=request.policy,
             device=settings.device,

@@ -15,6 +15,7 @@ from worker.detector.loading import load_detector
 from worker.detector.reading import reading
 from worker.detector.scoring import Scorer
 from worker.intake import InvalidPostError, PostReader
+from worker.language import LanguageTeller
 from worker.records import DetectorReading, Post
 from worker.text import canonical
 
@@ -64,11 +65,12 @@ def score(ctx: click.Context, *, model: str | None, as_text: bool, file: IO[byte
         )
     detector = load_detector(settings.detector)
     scorer = Scorer(detector, settings.detector.token_budget)
+    teller = LanguageTeller(detector.calibration)
     lines = _texts(file, settings.stream) if as_text else _posts(file, settings)
     out = sys.stdout.buffer
     failed = False
     for batch in _batches(lines):
-        results = _score(detector, scorer, [line.post for line in batch])
+        results = _score(detector, scorer, teller, [line.post for line in batch])
         for line, result in zip(batch, results, strict=True):
             if isinstance(result, Exception):
                 failed = True
@@ -123,23 +125,31 @@ def _batches(lines: Iterator[tuple[_Line, int]]) -> Iterator[list[_Line]]:
 
 
 def _score(
-    detector: Detector, scorer: Scorer, posts: Sequence[Post | InvalidPostError]
+    detector: Detector,
+    scorer: Scorer,
+    teller: LanguageTeller,
+    posts: Sequence[Post | InvalidPostError],
 ) -> list[Scored | Exception]:
     """What is printed for each post, or why nothing is."""
     valid = [post for post in posts if isinstance(post, Post)]
-    encoded = detector.encode([canonical(post.text) for post in valid])
-    found = iter(zip(encoded, scorer.score(encoded), strict=True))
+    texts = [canonical(post.text) for post in valid]
+    encoded = detector.encode(texts)
+    found = iter(zip(texts, encoded, scorer.score(encoded), strict=True))
     results: list[Scored | Exception] = []
     for post in posts:
         if isinstance(post, InvalidPostError):
             results.append(post)
             continue
-        one, logit = next(found)
+        text, one, logit = next(found)
         if isinstance(logit, Exception):
             results.append(logit)
             continue
         said = reading(
-            detector, lang=post.lang, logit=logit, encoded_tokens=one.tokens, truncated=one.truncated
+            detector,
+            lang=teller.language(post.lang, text).code,
+            logit=logit,
+            encoded_tokens=one.tokens,
+            truncated=one.truncated,
         )
         results.append(Scored(post.id, said))
     return results

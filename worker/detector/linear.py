@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
-from worker.detector.ngrams import NgramSpec, chunks, ngram_buckets, prepared
+from worker.detector.ngrams import NgramSpec, chunks, ngram_buckets, preparation
 from worker.detector.protocol import Encoded, OutOfMemory
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from worker.detector.calibration import Calibration
 
 _CHARS_PER_TOKEN: Final = 4
-# Raise it when the same weights would give other logits: `prepared`, the hash, the tokens.
+# Raise it when the same weights would give other logits: `preparation`, the hash, the tokens.
 _FEATURES_VERSION: Final = 1
 _BATCH_TOKENS: Final = 16_384
 
@@ -72,15 +72,15 @@ class LinearDetector:
             digest_size=16,
         ).hexdigest()
         self._model = model
+        self._prepare = preparation(model.ngrams)
         # The last weight is that of no n-gram.
         self._weights = np.append(weights, np.int16(0)).astype(np.int16)
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
-        """Canonical texts with links, names and case out of the way."""
+        """Canonical texts with links, names and case out of the way, and what else the model hides."""
         most = self._model.ngrams.max_chars
         return [
-            Encoded(prepared(text[:most]), tokens_in(min(len(text), most)), len(text) > most)
-            for text in texts
+            Encoded(self._prepare(text), tokens_in(min(len(text), most)), len(text) > most) for text in texts
         ]
 
     def logits(self, batch: Sequence[Encoded]) -> list[float]:

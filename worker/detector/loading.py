@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from worker.detector.checkpoint import MANIFEST, Manifest, read_linear, read_manifest
 from worker.detector.constant import ConstantDetector
+from worker.detector.stacked_loading import load_stacked
 from worker.errors import DetectorError, SettingsError
 
 if TYPE_CHECKING:
@@ -88,15 +89,23 @@ def locate(
     return path
 
 
-def _from_folder(settings: DetectorSettings, folder: Path, name: str | None = None) -> Detector:
+def _from_folder(
+    settings: DetectorSettings, folder: Path, name: str | None = None, above: frozenset[Path] = frozenset()
+) -> Detector:
     manifest = read_manifest(folder)
     if manifest is not None and manifest.kind == "linear":
         _check_plain(settings, "linear detector")
         return read_linear(folder, manifest)
+    if manifest is not None and manifest.kind == "adapter":
+        return _from_adapter(settings, folder, manifest)
+    if manifest is not None and manifest.kind == "zero-shot":
+        return _from_language_model(settings, folder, manifest)
+    if manifest is not None and manifest.kind == "stacked":
+        return _from_members(settings, folder, manifest, above)
     if not (folder / "config.json").is_file():
         raise DetectorError(
-            f"detector: {folder} holds none: neither a {MANIFEST} of kind linear (`flagstaff train` writes "
-            "one) nor the config.json of a transformers model"
+            f"detector: {folder} holds none: neither a {MANIFEST} of kind linear, adapter, zero-shot or "
+            "stacked (`flagstaff train` writes one) nor the config.json of a transformers model"
         )
     with _extra():
         # Imported here: torch and transformers are an extra, and take seconds to import.
@@ -116,6 +125,38 @@ def _from_openai(settings: DetectorSettings, file: Path) -> Detector:
         write_directory(folder, checkpoint, manifest)
         del checkpoint
         return load_transformer(folder, manifest, settings, name=manifest.name)
+
+
+def _from_adapter(settings: DetectorSettings, folder: Path, manifest: Manifest) -> Detector:
+    """As above: merged into the encoder that it belongs to."""
+    with _extra():
+        # Imported here: as above.
+        from worker.detector.adapter import write_merged  # noqa: PLC0415
+        from worker.detector.pretrained import load_transformer  # noqa: PLC0415
+    with _temporary() as merged:
+        write_merged(folder, manifest, merged)
+        return load_transformer(merged, manifest, settings, name=manifest.name)
+
+
+def _from_language_model(settings: DetectorSettings, folder: Path, manifest: Manifest) -> Detector:
+    with _extra():
+        # Imported here: as above.
+        from worker.detector.zero_shot_loading import load_zero_shot  # noqa: PLC0415
+    return load_zero_shot(folder, manifest, settings)
+
+
+def _from_members(
+    settings: DetectorSettings, folder: Path, manifest: Manifest, above: frozenset[Path]
+) -> Detector:
+    """A stack of detectors; `above` are the directories that it is a member of, in some depth."""
+    within = above | {folder.resolve()}
+
+    def load(own: DetectorSettings, member: Path) -> Detector:
+        if member.resolve() in within:
+            raise DetectorError(f"detector: {folder / MANIFEST}: {member} is a member of itself; correct it")
+        return _from_folder(own, member, above=within)
+
+    return load_stacked(folder, manifest, settings, load)
 
 
 @contextmanager

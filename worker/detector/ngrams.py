@@ -6,10 +6,12 @@ import re
 from typing import TYPE_CHECKING, Annotated, Final
 
 import numpy as np
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from worker.detector.distortion import distorted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -34,12 +36,14 @@ class NgramSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         longest: characters of the longest.
         bits: there are 2 ** bits buckets.
         max_chars: characters of a text that are read; what follows is not seen.
+        kept_words: the words that stay when a text is distorted; unset where texts are read as they are.
     """
 
     shortest: Annotated[int, Meta(ge=1, le=8)] = 1
     longest: Annotated[int, Meta(ge=1, le=8)] = 4
     bits: Annotated[int, Meta(ge=8, le=24)] = 18
     max_chars: Annotated[int, Meta(ge=1, le=65_536)] = 16_384
+    kept_words: tuple[str, ...] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if self.shortest > self.longest:
@@ -62,6 +66,15 @@ def prepared(text: str) -> str:
     if "@" in text:
         text = _MENTION.sub(_MENTION_SIGN, text)
     return f" {text.lower()} "
+
+
+def preparation(spec: NgramSpec) -> Callable[[str], str]:
+    """What makes a canonical text ready for its n-grams: cut, prepared, and distorted where that is asked."""
+    most = spec.max_chars
+    if isinstance(spec.kept_words, UnsetType):
+        return lambda text: prepared(text[:most])
+    kept = frozenset(spec.kept_words)
+    return lambda text: distorted(prepared(text[:most]), kept)
 
 
 def chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:

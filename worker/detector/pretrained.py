@@ -68,11 +68,11 @@ def load_transformer(
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     with warnings.catch_warnings(action="ignore"):
-        config = _read(
+        config = read_part(
             folder, "config.json", lambda: AutoConfig.from_pretrained(folder, local_files_only=True)
         )
         labels = label_order(folder, config.id2label, manifest.labels if manifest is not None else None)
-        tokenizer = _tokenizer(folder)
+        tokenizer = read_tokenizer(folder)
         model = _model(folder, torch_format(number_format)).eval().to(device)
     rows = model.get_input_embeddings().num_embeddings
     if len(tokenizer) > rows:
@@ -82,7 +82,7 @@ def load_transformer(
         )
     if device.type == "cpu":
         share_weights(folder, model)
-    max_tokens = _max_tokens(tokenizer, model)
+    max_tokens = longest_window(tokenizer, model)
     token_budget = settings.token_budget or GPU_TOKENS
     if device.type == "cuda" and max_tokens > token_budget:
         raise SettingsError(
@@ -104,9 +104,11 @@ def load_transformer(
     log.info("detector_loaded", detector=detector_name, number_format=number_format, runs=fitted.way)
     for reason in fitted.refused:
         log.info("runs_slower", detector=detector_name, reason=reason)
+    preparation = manifest.preparation if manifest is not None else "plain"
     depends = [
         *labels, number_format, fitted.way, f"windows {settings.max_windows} of {max_tokens}", *platform,
         *(f"{package} {version(package)}" for package in _PACKAGES),
+        *([] if preparation == "plain" else [preparation]),
     ]  # fmt: skip
     return TransformerDetector(
         detector_name,
@@ -117,6 +119,7 @@ def load_transformer(
         machine=labels.index("machine"),
         max_tokens=max_tokens,
         max_windows=settings.max_windows,
+        preparation=preparation,
     )
 
 
@@ -134,7 +137,17 @@ def _tell_elsewhere(manifest: Manifest | None, number_format: NumberFormat, plat
         )
 
 
-def _read(folder: Path, what: str, load: Callable[[], Any]) -> Any:
+def read_part(folder: Path, what: str, load: Callable[[], Any]) -> Any:
+    """What a function reads of a directory.
+
+    Args:
+        folder: the directory, for messages.
+        what: what is read, for messages.
+        load: reads it.
+
+    Raises:
+        DetectorError: it can't be read, whatever the function raised.
+    """
     try:
         return load()
     except SafetensorError as error:
@@ -146,13 +159,18 @@ def _read(folder: Path, what: str, load: Callable[[], Any]) -> Any:
         raise DetectorError(f"detector: {folder}: can't read its {what} ({said})") from None
 
 
-def _tokenizer(folder: Path) -> Any:
+def read_tokenizer(folder: Path) -> Any:
+    """The fast tokenizer of a directory.
+
+    Raises:
+        DetectorError: there is none, or it can't be read.
+    """
     # Without one transformers makes up a tokenizer that knows nothing but its special tokens.
     if not any(path for pattern in VOCABULARY_FILES for path in folder.glob(pattern)):
         raise DetectorError(
             f"detector: {folder} holds no tokenizer; save it beside the model with its `save_pretrained`"
         )
-    tokenizer = _read(
+    tokenizer = read_part(
         folder, "tokenizer", lambda: AutoTokenizer.from_pretrained(folder, local_files_only=True)
     )
     if not tokenizer.is_fast:
@@ -163,7 +181,7 @@ def _tokenizer(folder: Path) -> Any:
 
 
 def _model(folder: Path, dtype: torch.dtype) -> Any:
-    model, report = _read(
+    model, report = read_part(
         folder,
         "weights",
         lambda: AutoModelForSequenceClassification.from_pretrained(
@@ -179,7 +197,8 @@ def _model(folder: Path, dtype: torch.dtype) -> Any:
     return model
 
 
-def _max_tokens(tokenizer: Any, model: Any) -> int:
+def longest_window(tokenizer: Any, model: Any) -> int:
+    """Most tokens that a model reads at once, those that its tokenizer adds included."""
     limits = [_MOST_TOKENS]
     if tokenizer.model_max_length < _NO_LENGTH:
         limits.append(tokenizer.model_max_length)

@@ -27,7 +27,7 @@ def reading(
         name=detector.name,
         digest=detector.digest,
         logit=logit,
-        probability=calibration.probability(logit),
+        probability=calibration.probability(logit, encoded_tokens),
         tokens=encoded_tokens,
         truncated=truncated,
         calibrated=calibration.covers(tokens=encoded_tokens, lang=lang),

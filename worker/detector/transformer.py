@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import torch
 
+from worker.detector.preparation import prepare
 from worker.detector.protocol import DeviceLost, Encoded, OutOfMemory
 from worker.detector.windows import OVERLAP, Window, combined, windows_of
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from worker.detector.calibration import Calibration
+    from worker.detector.preparation import Preparation
 
 # What lies behind this many characters a token is not tokenised: a post may have half a million of them.
 _CHARS_PER_TOKEN: Final = 64
@@ -51,6 +53,7 @@ class TransformerDetector:
         machine: which of the outputs means `machine`: 0 or 1.
         max_tokens: most tokens of one window, those that the tokenizer adds included.
         max_windows: windows of one text that are looked at, from its beginning.
+        preparation: what is done to a text before it is tokenised.
     """
 
     def __init__(  # noqa: PLR0913 - the parts that a model is made of
@@ -64,6 +67,7 @@ class TransformerDetector:
         machine: int,
         max_tokens: int,
         max_windows: int,
+        preparation: Preparation = "plain",
     ) -> None:
         self.name = name
         self.digest = digest
@@ -74,6 +78,7 @@ class TransformerDetector:
         self._machine = machine
         self._max_tokens = max_tokens
         self._max_windows = max_windows
+        self._preparation = preparation
         self._stride = stride(max_tokens)
 
     @property
@@ -86,6 +91,7 @@ class TransformerDetector:
         if not texts:
             return []
         most = self._max_tokens * self._max_windows * _CHARS_PER_TOKEN
+        texts = [prepare(text, self._preparation) for text in texts]
         tokenised = self._tokenizer(
             [_SURROGATE.sub("\ufffd", text[:most]) for text in texts],
             truncation=True,

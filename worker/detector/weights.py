@@ -48,7 +48,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     """
     weights: dict[str, Tensor] = {}
     for path in weight_files(folder):
-        weights |= _read(path)
+        weights |= read_tensors(path)
     return weights
 
 
@@ -131,11 +131,18 @@ def _parts(index: Path) -> tuple[Path, ...]:
     return tuple(index.parent / name for name in names)
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a safetensors or `.bin` file, by name. Pickled code is not run.
+
+    Raises:
+        DetectorError: the file is missing or broken.
+    """
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         found = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise DetectorError(f"detector: {path} is missing") from None
     except SafetensorError as error:
         raise DetectorError(
             f"detector: {path}: the weights are broken or cut short ({error}); copy them again"

@@ -13,8 +13,6 @@ from sklearn.metrics import roc_auc_score
 from worker.detector.calibration import sigmoid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
 CONFIDENCE: Final = 0.95
@@ -44,7 +42,10 @@ class Unseen(NamedTuple):
 
     def of_length(self, least: int, most: int) -> Unseen:
         """Those with a length in tokens from least to most."""
-        inside = (self.tokens >= least) & (self.tokens <= most)
+        return self.where((self.tokens >= least) & (self.tokens <= most))
+
+    def where(self, inside: NDArray[np.bool_]) -> Unseen:
+        """Some of them; `inside` has the shape (texts,)."""
         return Unseen(
             logits=self.logits[inside],
             machine=self.machine[inside],
@@ -67,8 +68,7 @@ def threshold_logit(unseen: Unseen, target: float) -> float:
     Families with fewer than 200 human texts do not count; where no family has so many, all texts are taken
     together.
     """
-    groups = _human_groups(unseen)
-    return max(_exceeded_by(logits, target) for logits in groups)
+    return max(exceeded_by(logits, target) for logits in human_groups(unseen).values())
 
 
 def false_positive_bound(unseen: Unseen, logit: float) -> float:
@@ -77,7 +77,8 @@ def false_positive_bound(unseen: Unseen, logit: float) -> float:
     Clopper and Pearson (1934), one-sided, at 95 % confidence; it takes texts for independent, which those of
     one author are not.
     """
-    return max(upper_bound(int((logits > logit).sum()), len(logits)) for logits in _human_groups(unseen))
+    groups = human_groups(unseen).values()
+    return max(upper_bound(int((logits > logit).sum()), len(logits)) for logits in groups)
 
 
 def shortest_useful(unseen: Unseen, logit: float, target: float) -> int:
@@ -117,14 +118,14 @@ def auroc(human: NDArray[np.float64], machine: NDArray[np.float64]) -> float:
     return float(roc_auc_score(labels, np.concatenate([human, machine])))
 
 
-def upper_bound(above: int, count: int) -> float:
-    """Clopper and Pearson's one-sided upper bound of a share, at 95 % confidence."""
-    return 1.0 if above >= count else float(beta.ppf(CONFIDENCE, above + 1, count - above))
+def upper_bound(above: int, count: int, confidence: float = CONFIDENCE) -> float:
+    """Clopper and Pearson's one-sided upper bound of a share."""
+    return 1.0 if above >= count else float(beta.ppf(confidence, above + 1, count - above))
 
 
-def lower_bound(above: int, count: int) -> float:
-    """Clopper and Pearson's one-sided lower bound of a share, at 95 % confidence."""
-    return 0.0 if above == 0 else float(beta.ppf(1 - CONFIDENCE, above, count - above + 1))
+def lower_bound(above: int, count: int, confidence: float = CONFIDENCE) -> float:
+    """Clopper and Pearson's one-sided lower bound of a share."""
+    return 0.0 if above == 0 else float(beta.ppf(1 - confidence, above, count - above + 1))
 
 
 def threshold_probability(logit: float, slope: float, intercept: float) -> float:
@@ -132,12 +133,18 @@ def threshold_probability(logit: float, slope: float, intercept: float) -> float
     return sigmoid(slope * logit + intercept)
 
 
-def _human_groups(unseen: Unseen) -> Sequence[NDArray[np.float64]]:
+def human_groups(unseen: Unseen, fewest: int = ENOUGH_HUMANS) -> dict[str, NDArray[np.float64]]:
+    """The human texts' logits, by family; all together as `all` where no family has the fewest that count."""
     human = ~unseen.machine
-    groups = [unseen.logits[human & (unseen.families == family)] for family in np.unique(unseen.families)]
-    return [logits for logits in groups if len(logits) >= ENOUGH_HUMANS] or [unseen.logits[human]]
+    groups = {
+        str(family): unseen.logits[human & (unseen.families == family)]
+        for family in np.unique(unseen.families)
+    }
+    enough = {family: logits for family, logits in groups.items() if len(logits) >= fewest}
+    return enough or {"all": unseen.logits[human]}
 
 
-def _exceeded_by(logits: NDArray[np.float64], share: float) -> float:
+def exceeded_by(logits: NDArray[np.float64], share: float) -> float:
+    """The lowest of the logits that at most this share of them exceeds."""
     ordered = np.sort(logits)
     return float(ordered[len(ordered) - 1 - int(share * len(ordered))])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -67,19 +68,19 @@ class Sample(Struct, frozen=True, kw_only=True):
 def read_samples(paths: Iterable[Path]) -> list[Sample]:
     """The samples of JSON-lines files, gzipped where the name ends in `.gz`, without repetitions.
 
-    Of several texts with the same document, label and generator the first stays, since they differ in length
-    alone; of equal texts the first stays, and none where their labels differ.
+    Of several texts with the same document, label, generator and sampling the first stays, since they differ
+    in length alone; of equal texts the first stays, and none where their labels differ.
 
     Raises:
         CorpusError: a file can't be read or a line is no sample; the message names both.
     """
     by_text: dict[str, Sample] = {}
     disputed: set[str] = set()
-    documents: set[tuple[str, str, str | None]] = set()
+    documents: set[tuple[str | None, ...]] = set()
     for path in paths:
         for sample in _lines(path):
             if sample.doc is not None:
-                document = (sample.doc, sample.label, sample.generator)
+                document = (sample.doc, sample.label, sample.generator, sample.sampling)
                 if document in documents:
                     continue
                 documents.add(document)
@@ -87,6 +88,11 @@ def read_samples(paths: Iterable[Path]) -> list[Sample]:
             if first.label != sample.label:
                 disputed.add(sample.text)
     return [sample for text, sample in by_text.items() if text and text not in disputed]
+
+
+def counts_by_source(samples: Iterable[Sample]) -> dict[str, int]:
+    """How many texts of each source and label there are, as provenance states it."""
+    return dict(sorted(Counter(f"{one.source}, {one.label}" for one in samples).items()))
 
 
 def _lines(path: Path) -> Iterator[Sample]:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, vstack
 from sklearn.linear_model import LogisticRegression
 
-from worker.detector.ngrams import chunks, ngram_buckets, prepared
+from worker.detector.ngrams import chunks, ngram_buckets, preparation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,8 @@ def feature_matrix(texts: Sequence[str], spec: NgramSpec) -> csr_matrix:
         Shape (texts, buckets), float32.
     """
     parts = []
-    for chunk in chunks([prepared(text[: spec.max_chars]) for text in texts]):
+    prepare = preparation(spec)
+    for chunk in chunks([prepare(text) for text in texts]):
         begins, orders, counts = ngram_buckets(chunk, spec)
         buckets = np.concatenate(orders)
         rows = np.repeat(np.arange(len(chunk)), np.diff(begins, append=len(orders[0])))

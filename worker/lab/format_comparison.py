@@ -71,23 +71,24 @@ def scores_in(
 
 
 def decisions(
-    logits: Sequence[float | None], calibration: Calibration, policy: Policy
+    logits: Sequence[float | None], tokens: Sequence[int], calibration: Calibration, policy: Policy
 ) -> list[Action | None]:
     """What a policy decides on the detector's word alone, for texts inside its calibrated range.
 
     Args:
         logits: None where the detector failed, which leaves nothing to decide.
+        tokens: the texts' lengths.
         calibration: of the format that the logits are in.
         policy: the policy.
     """
     judge = Judge(policy, ())
     threshold = calibration.threshold_log_odds
     decided: list[Action | None] = []
-    for logit in logits:
+    for logit, length in zip(logits, tokens, strict=True):
         if logit is None:
             decided.append(None)
             continue
-        log_odds = calibration.log_odds(logit)
+        log_odds = calibration.log_odds(logit, length)
         decided.append(judge.decide(log_odds, (), confident=log_odds > threshold).action)
     return decided
 
@@ -97,6 +98,7 @@ def format_shift(  # noqa: PLR0913 - two measurements, and what they are held ag
     logits: Sequence[float | None],
     *,
     own: Sequence[float],
+    tokens: Sequence[int],
     calibration: Calibration,
     policy: Policy,
     device: str,
@@ -107,11 +109,12 @@ def format_shift(  # noqa: PLR0913 - two measurements, and what they are held ag
         number_format: the format.
         logits: of texts inside the calibrated range, in this format; None where the detector failed.
         own: of the same texts, in the calibration's format.
+        tokens: the texts' lengths.
         calibration: the calibration.
         policy: what decides.
         device: the setting that they were computed under.
     """
-    before, after = (decisions(one, calibration, policy) for one in (own, logits))
+    before, after = (decisions(one, tokens, calibration, policy) for one in (own, logits))
     apart = [abs(one - other) for one, other in zip(logits, own, strict=True) if one is not None]
     return FormatShift(
         texts=len(own),

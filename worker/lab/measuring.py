@@ -139,18 +139,14 @@ def by_author(samples: Sequence[Sample], logits: NDArray[np.float64], seed: int)
     Authors with at least 5 posts take part, each with 200 random draws of so many different posts (all, where
     there are fewer). Empty where one of the labels has no author.
     """
-    posts: dict[tuple[str, bool], list[float]] = defaultdict(list)
-    for sample, logit in zip(samples, logits.tolist(), strict=True):
-        if sample.author:
-            posts[sample.author, sample.is_machine].append(logit)
-    authors = {who: np.array(theirs) for who, theirs in posts.items() if len(theirs) >= _FEWEST_POSTS}
+    authors = logits_by_author(samples, logits)
     machines = sum(is_machine for _, is_machine in authors)
     if machines in {0, len(authors)}:
         return []
     random = np.random.default_rng(seed)
     compared = []
     for count in POSTS_OF_AN_AUTHOR:
-        means = {who: _means(theirs, count, random) for who, theirs in sorted(authors.items())}
+        means = {who: mean_logits(theirs, count, _DRAWS, random) for who, theirs in sorted(authors.items())}
         human = np.concatenate([mean for (_, is_machine), mean in means.items() if not is_machine])
         machine = np.concatenate([mean for (_, is_machine), mean in means.items() if is_machine])
         compared.append(
@@ -162,6 +158,25 @@ def by_author(samples: Sequence[Sample], logits: NDArray[np.float64], seed: int)
             )
         )
     return compared
+
+
+def logits_by_author(
+    samples: Sequence[Sample], logits: NDArray[np.float64]
+) -> dict[tuple[str, bool], NDArray[np.float64]]:
+    """The logits of each author with at least 5 posts, by name and whether it is a machine."""
+    posts: dict[tuple[str, bool], list[float]] = defaultdict(list)
+    for sample, logit in zip(samples, logits.tolist(), strict=True):
+        if sample.author:
+            posts[sample.author, sample.is_machine].append(logit)
+    return {who: np.array(theirs) for who, theirs in posts.items() if len(theirs) >= _FEWEST_POSTS}
+
+
+def mean_logits(
+    logits: NDArray[np.float64], count: int, draws: int, random: np.random.Generator
+) -> NDArray[np.float64]:
+    """The mean of so many different posts of an author (all, where there are fewer), for each random draw."""
+    drawn = [random.choice(logits, min(count, len(logits)), replace=False).mean() for _ in range(draws)]
+    return np.array(drawn)
 
 
 def by_lengths(unseen: Unseen, threshold: float) -> list[LengthComparison]:
@@ -192,11 +207,6 @@ def by_human_source(
         HumanShare(source=source, human=len(theirs), wrongly=_share_above(np.array(theirs), threshold))
         for source, theirs in sorted(human.items())
     ]
-
-
-def _means(logits: NDArray[np.float64], count: int, random: np.random.Generator) -> NDArray[np.float64]:
-    drawn = [random.choice(logits, min(count, len(logits)), replace=False).mean() for _ in range(_DRAWS)]
-    return np.array(drawn)
 
 
 def _comparison(

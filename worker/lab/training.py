@@ -12,8 +12,9 @@ from msgspec import Struct
 
 from worker.detector.calibration import Calibration
 from worker.detector.checkpoint import Manifest
+from worker.detector.distortion import words_in
 from worker.detector.linear import LinearDetector, LinearModel, tokens_in
-from worker.detector.ngrams import NgramSpec
+from worker.detector.ngrams import NgramSpec, prepared
 from worker.lab.calibrating import (
     ENOUGH_HUMANS,
     Unseen,
@@ -24,7 +25,7 @@ from worker.lab.calibrating import (
     threshold_logit,
     threshold_probability,
 )
-from worker.lab.corpus import CorpusError
+from worker.lab.corpus import CorpusError, counts_by_source
 from worker.lab.cropping import cropped
 from worker.lab.fitting import balanced_weights, feature_matrix, fit_logistic, quantised
 from worker.lab.measuring import by_author, by_generator, by_human_source, by_lengths, logits_of
@@ -52,6 +53,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
         false_positives: share of human texts that may exceed the threshold.
         languages: of the texts.
         seed: of the splits and the crops.
+        keep_words: all words but so many, the most frequent of the human texts, are hidden
+            (worker/detector/distortion.py); None hides none.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     false_positives: float = 0.01
     languages: tuple[str, ...] = ("en",)
     seed: int = 0
+    keep_words: int | None = None
 
 
 class Trained(NamedTuple):
@@ -105,7 +109,7 @@ def train_linear(
     kept, held = hold_out(samples, recipe.hold_out, recipe.seed)
     _require_both(kept, "to learn from")
     _require_both(held, "held out")
-    fit = _fit(kept, recipe, report)
+    fit = _fit(kept, _hiding(recipe, kept), report)
     slope, intercept = platt(fit.unseen)
     cut = threshold_logit(fit.unseen, recipe.false_positives)
     least = shortest_useful(fit.unseen, cut, recipe.false_positives)
@@ -139,16 +143,34 @@ def train_linear(
         linear=fit.model,
         provenance={
             "recipe": msgspec.to_builtins(recipe),
-            "learned_from": _counts(kept),
-            "held_out": _counts(held),
+            "learned_from": counts_by_source(kept),
+            "held_out": counts_by_source(held),
         },
     )
     return Trained(manifest, fit.weights, _measured(fit, kept, held, fresh, cut=cut, seed=recipe.seed))
 
 
+def fit_uncalibrated(samples: Sequence[Sample], recipe: Recipe) -> LinearDetector:
+    """A detector that learned from all of the samples, and from a crop of each longer one.
+
+    Args:
+        samples: the texts to learn from, of both labels.
+        recipe: how; nothing is held out.
+    """
+    recipe = _hiding(recipe, samples)
+    pieces = [*samples, *(crop for crop in _cuts(samples, recipe.seed) if crop is not None)]
+    coefficients, bias = fit_logistic(
+        feature_matrix([piece.text for piece in pieces], recipe.ngrams),
+        np.array([piece.is_machine for piece in pieces]),
+        balanced_weights(pieces),
+        recipe.penalty,
+    )
+    detector, _, _ = _detector(coefficients, bias, recipe)
+    return detector
+
+
 def _fit(kept: Sequence[Sample], recipe: Recipe, report: Callable[[str], None]) -> _Fit:
-    random = Random(recipe.seed)  # noqa: S311 - it places crops, it guards nothing
-    cuts = [cropped(sample, random) for sample in kept]
+    cuts = _cuts(kept, recipe.seed)
     pieces = [*kept, *(crop for crop in cuts if crop is not None)]
     report(f"{len(kept)} texts and {len(pieces) - len(kept)} crops of them to learn from")
     features = feature_matrix([piece.text for piece in pieces], recipe.ngrams)
@@ -166,10 +188,34 @@ def _fit(kept: Sequence[Sample], recipe: Recipe, report: Callable[[str], None]) 
         logits[~inside] = features[~inside] @ coefficients + bias
     report("fitting on all of them")
     coefficients, bias = fit_logistic(features, machine, weights, recipe.penalty)
+    detector, integers, model = _detector(coefficients, bias, recipe)
+    return _Fit(detector, integers, model, _unseen(pieces, logits))
+
+
+def _hiding(recipe: Recipe, samples: Sequence[Sample]) -> Recipe:
+    """The recipe with the words that stay, where others are to be hidden."""
+    if recipe.keep_words is None:
+        return recipe
+    counts = Counter(words_in(prepared(sample.text) for sample in samples if not sample.is_machine))
+    # Among equally frequent ones the alphabet decides, so that the order of the texts does not.
+    ordered = sorted(counts, key=lambda word: (-counts[word], word))
+    return msgspec.structs.replace(
+        recipe,
+        ngrams=msgspec.structs.replace(recipe.ngrams, kept_words=tuple(ordered[: recipe.keep_words])),
+    )
+
+
+def _cuts(samples: Sequence[Sample], seed: int) -> list[Sample | None]:
+    random = Random(seed)  # noqa: S311 - it places crops, it guards nothing
+    return [cropped(sample, random) for sample in samples]
+
+
+def _detector(
+    coefficients: NDArray[np.float64], bias: float, recipe: Recipe
+) -> tuple[LinearDetector, NDArray[np.int16], LinearModel]:
     integers, scale = quantised(coefficients)
     model = LinearModel(ngrams=recipe.ngrams, scale=scale, bias=bias)
-    detector = LinearDetector(recipe.name, model, integers, Calibration())
-    return _Fit(detector, integers, model, _unseen(pieces, logits))
+    return LinearDetector(recipe.name, model, integers, Calibration()), integers, model
 
 
 def _measured(  # noqa: PLR0913 - each is another part of what is measured
@@ -224,10 +270,6 @@ def _unseen(pieces: Sequence[Sample], logits: NDArray[np.float64]) -> Unseen:
         tokens=np.array([tokens_in(len(piece.text)) for piece in pieces]),
         weights=balanced_weights(pieces),
     )
-
-
-def _counts(samples: Sequence[Sample]) -> dict[str, int]:
-    return dict(sorted(Counter(f"{one.source}, {one.label}" for one in samples).items()))
 
 
 def _require_both(samples: Sequence[Sample], purpose: str) -> None:

@@ -27,8 +27,8 @@ FEWEST: Final = 3
 CLIP: Final = 4.0
 _ROW: Final = struct.Struct(">d8s4sd?")
 
-# A sorted set an author: event time; post, start of the text's digest, logit. The logit is kept as the
-# detector gave it, so that a new calibration holds for old posts too.
+# A sorted set an author: event time; post, start of the text's digest, logit. Where the calibration goes by
+# length too, the calibrated log-odds are kept in the logit's place.
 _OBSERVE: Final = """
 local ttl, bound = ARGV[3], tonumber(ARGV[4])
 for i, key in ipairs(KEYS) do
@@ -92,11 +92,13 @@ class AuthorRecord:
         self._detector = detector_digest[:16]
         self.observe = _OBSERVE
         self.read = _READ
+        self._calibration = calibration
+        slope, intercept = (1.0, 0.0) if calibration.by_length else (calibration.slope, calibration.intercept)
         self.constants: tuple[str, ...] = (
             *constants(window_s, 2 * most),
             f"{most}",
-            f"{calibration.slope!r}",
-            f"{calibration.intercept!r}",
+            f"{slope!r}",
+            f"{intercept!r}",
             f"{CLIP!r}",
         )
 
@@ -109,7 +111,7 @@ class AuthorRecord:
                     facts.at,
                     name_of(facts.post.id),
                     bytes.fromhex(facts.digest[:8]),
-                    facts.logit,
+                    self._kept(facts),
                     facts.covered,
                 ),
             )
@@ -117,6 +119,11 @@ class AuthorRecord:
             else None
             for facts in batch
         ]
+
+    def _kept(self, facts: Facts) -> float:
+        if not self._calibration.by_length:
+            return facts.logit
+        return self._calibration.log_odds(facts.logit, facts.tokens)
 
     def value(self, reply: Any) -> float | None:
         """The value, between -`CLIP` and `CLIP`; positive: machine."""

@@ -22,17 +22,21 @@ class Facts:
         text: the canonical text.
         digest: the canonical text's digest, in hexadecimal digits.
         logit: the detector's log-odds before calibration.
+        tokens: how many tokens the detector saw.
         covered: whether the detector is calibrated for this post.
     """
 
-    __slots__ = ("at", "covered", "digest", "logit", "post", "text")
+    __slots__ = ("at", "covered", "digest", "logit", "post", "text", "tokens")
 
-    def __init__(self, post: Post, at: int, text: str, digest: str, logit: float, *, covered: bool) -> None:  # noqa: PLR0913 - one argument a fact
+    def __init__(  # noqa: PLR0913 - one argument a fact
+        self, post: Post, at: int, text: str, digest: str, *, logit: float, tokens: int, covered: bool
+    ) -> None:
         self.post = post
         self.at = at
         self.text = text
         self.digest = digest
         self.logit = logit
+        self.tokens = tokens
         self.covered = covered
 
 

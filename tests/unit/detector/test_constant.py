@@ -10,4 +10,4 @@ def test_it_has_no_opinion_and_says_that_it_is_not_calibrated() -> None:
     assert detector.logits(encoded) == [0.0, 0.0, 0.0]
     assert detector.logits([]) == []
     assert not detector.calibration.covers(tokens=100, lang="en")
-    assert detector.calibration.probability(0.0) == 0.5
+    assert detector.calibration.probability(0.0, 10) == 0.5

@@ -47,8 +47,15 @@ def test_a_document_counts_once_for_each_of_its_writers(tmp_path: Path) -> None:
         line("it was so and so", doc="d1"),
         line("it was not", "machine", doc="d1", generator="gpt2"),
         line("it was never", "machine", doc="d1", generator="opt"),
+        line("it was ever", "machine", doc="d1", generator="opt", sampling="top_k=40"),
+        line("it was ever so", "machine", doc="d1", generator="opt", sampling="top_k=40"),
     ]
-    assert texts(written(tmp_path / "a.jsonl", *lines)) == ["it was so", "it was not", "it was never"]
+    assert texts(written(tmp_path / "a.jsonl", *lines)) == [
+        "it was so",
+        "it was not",
+        "it was never",
+        "it was ever",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -32,12 +32,12 @@ FORMATS: tuple[NumberFormat, ...] = ("float32", "bfloat16", "int8")
 def test_a_decision_is_the_policys_action_on_the_detectors_word_alone() -> None:
     logits = [-20.0, CUT - 0.01, CUT + 0.01, 2.99, 3.01, 20.0]
     # The default policy lets the detector alone bring about no more than a label.
-    assert decisions(logits, PLAIN, POLICY) == ["pass", "pass", *["label"] * 4]
-    assert decisions(logits, STRICT, POLICY) == [*["pass"] * 4, "label", "label"]
+    assert decisions(logits, [50] * 6, PLAIN, POLICY) == ["pass", "pass", *["label"] * 4]
+    assert decisions(logits, [50] * 6, STRICT, POLICY) == [*["pass"] * 4, "label", "label"]
 
 
 def test_where_the_detector_failed_there_is_no_decision() -> None:
-    assert decisions([5.0, None], PLAIN, POLICY) == ["label", None]
+    assert decisions([5.0, None], [50, 50], PLAIN, POLICY) == ["label", None]
 
 
 def test_a_shift_counts_other_decisions_and_measures_the_logits() -> None:
@@ -46,6 +46,7 @@ def test_a_shift_counts_other_decisions_and_measures_the_logits() -> None:
         "int8",
         [-1.5, 0.8, 0.75, 4.0],
         own=own,
+        tokens=[50] * 4,
         calibration=PLAIN,
         policy=POLICY,
         device="cpu",
@@ -60,16 +61,26 @@ def test_a_shift_counts_other_decisions_and_measures_the_logits() -> None:
 
 def test_the_same_logits_change_nothing() -> None:
     own = [-1.0, 0.6, 0.8, 4.0]
-    found = format_shift("bfloat16", own, own=own, calibration=PLAIN, policy=POLICY, device="cpu")
+    found = format_shift(
+        "bfloat16", own, own=own, tokens=[50] * 4, calibration=PLAIN, policy=POLICY, device="cpu"
+    )
     assert (found.changed, found.worst, found.mean, found.allowed) == (0.0, 0.0, 0.0, True)
 
 
 def test_a_text_that_a_format_fails_on_is_decided_otherwise() -> None:
     found = format_shift(
-        "bfloat16", [None, 1.0], own=[-5.0, 1.0], calibration=PLAIN, policy=POLICY, device="cpu"
+        "bfloat16",
+        [None, 1.0],
+        own=[-5.0, 1.0],
+        tokens=[50, 50],
+        calibration=PLAIN,
+        policy=POLICY,
+        device="cpu",
     )
     assert (found.changed, found.worst) == (0.5, 0.0)
-    found = format_shift("bfloat16", [None], own=[-5.0], calibration=PLAIN, policy=POLICY, device="cpu")
+    found = format_shift(
+        "bfloat16", [None], own=[-5.0], tokens=[50], calibration=PLAIN, policy=POLICY, device="cpu"
+    )
     assert (found.changed, found.worst, found.mean) == (1.0, 0.0, 0.0)
 
 

@@ -71,7 +71,10 @@ def test_what_is_trained_tells_texts_apart_that_it_has_not_seen(folder: Path) ->
     calibration = detector.calibration
     fresh = rows(400, 2)
     encoded = detector.encode([row["text"] for row in fresh])
-    probabilities = [calibration.probability(logit) for logit in detector.logits(encoded)]
+    logits = detector.logits(encoded)
+    probabilities = [
+        calibration.probability(logit, one.tokens) for logit, one in zip(logits, encoded, strict=True)
+    ]
     right = [
         (probability > 0.5) == (row["label"] == "machine")
         for row, probability in zip(fresh, probabilities, strict=True)

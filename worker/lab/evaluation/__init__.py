@@ -1,0 +1,1 @@
+"""How well a detector does on labelled texts, as figures, as JSON and as a page."""

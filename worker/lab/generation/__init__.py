@@ -1,0 +1,1 @@
+"""Labelled machine text from any causal language model: what `flagstaff generate` does."""

@@ -1,0 +1,201 @@
+"""From trained detectors to a stack of them: fitted, calibrated, measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+import numpy as np
+from msgspec import Struct, field
+
+from worker.detector.calibration import Calibration, NumberFormat
+from worker.detector.checkpoint import Manifest
+from worker.lab.calibrating import (
+    ENOUGH_HUMANS,
+    Unseen,
+    false_positive_bound,
+    longest_known,
+    platt,
+    shortest_useful,
+    threshold_logit,
+    threshold_probability,
+)
+from worker.lab.corpus import CorpusError, counts_by_source
+from worker.lab.evaluation.learned import Learned
+from worker.lab.fitting import balanced_weights
+from worker.lab.measuring import by_author, by_generator, by_human_source, by_lengths
+from worker.lab.splits import hold_out
+from worker.lab.stack_members import load_member, named_members, unseen_by_members
+from worker.lab.stacking import Combination, Words, fit_stack, logits_of_stack, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from worker.detector.protocol import Detector
+    from worker.lab.corpus import Sample
+
+
+# What a member held out has small numbers by its seed, and that is what is left to a stack: by the same seed
+# it would all fall on one side of the split and into one fold. Stated seeds are smaller than these.
+_SPLIT: Final = 2**32
+_FOLDS: Final = 2**33
+
+
+class StackRecipe(Struct, frozen=True, kw_only=True):
+    """How a stacked detector is made.
+
+    Attributes:
+        name: a short name for people.
+        combination: how the members' logits are combined.
+        hold_out: share of authors, documents and other texts that is only measured on.
+        false_positives: share of human texts that may exceed the threshold.
+        languages: of the texts.
+        number_format: what the members are run in; a linear one has its own.
+        seed: of the split and the folds.
+    """
+
+    name: str
+    combination: Combination = field(default_factory=Combination)
+    hold_out: float = 0.2
+    false_positives: float = 0.01
+    languages: tuple[str, ...] = ("en",)
+    number_format: NumberFormat = "float32"
+    seed: int = 0
+
+
+class TrainedStack(NamedTuple):
+    """A stacked detector that is not written yet.
+
+    Attributes:
+        manifest: what goes into its `detector.json`.
+        members: directory of each member, by its name in the manifest.
+        measured: figures, by what they were measured on.
+    """
+
+    manifest: Manifest
+    members: dict[str, Path]
+    measured: dict[str, Any]
+
+
+def train_stacked(
+    samples: Sequence[Sample],
+    further: Sequence[Sample],
+    folders: Sequence[Path],
+    recipe: StackRecipe,
+    report: Callable[[str], None],
+) -> TrainedStack:
+    """Fits on what is not held out, calibrates, and measures on what is, and on further texts.
+
+    The calibration comes from cross-fitted logits; the bound on false positives is counted with the final
+    weights, on human texts that took part in nothing. What a member's provenance says it learned from is left
+    out. Where it says nothing that can be held against these texts, that is reported, and they are taken.
+
+    Args:
+        samples: the texts to fit on.
+        further: more texts to measure on; those of a document that is fitted on are left out.
+        folders: the members' directories, each with a `detector.json`.
+        recipe: how.
+        report: told what is being done.
+
+    Raises:
+        CorpusError: too few texts, or none that the members tell apart.
+        DetectorError: a member can't be loaded.
+        SettingsError: a member does not run in the recipe's number format.
+    """
+    members = named_members(folders)
+    fresh = unseen_by_members(samples, members, report)
+    detectors = [load_member(folder, recipe.number_format) for folder in members.values()]
+    kept, held = hold_out(fresh, recipe.hold_out, _SPLIT + recipe.seed)
+    for some, purpose in ((kept, "to fit the weights on"), (held, "held out")):
+        if len({one.is_machine for one in some}) < 2:  # noqa: PLR2004 - human and machine
+            raise CorpusError(f"there are no texts of both a human and a machine {purpose}; give more texts")
+    learned = Learned(
+        authors=frozenset(one.author for one in kept if one.author),
+        documents=frozenset(one.doc for one in kept if one.doc),
+        texts=frozenset(one.text for one in kept),
+    )
+    others = [one for one in further if not learned.has(one)]
+    words = _words(kept, detectors, report, "to fit on")
+    fitted = fit_stack(list(members), words, kept, recipe.combination, seed=_FOLDS + recipe.seed)
+    groups = {"held out": held} | ({"further": others} if others else {})
+    heard = {name: _words(group, detectors, report, name) for name, group in groups.items()}
+    logits = {name: logits_of_stack(fitted.stack, said) for name, said in heard.items()}
+    own = _unseen(kept, fitted.logits, words)
+    unknown = {name: _unseen(groups[name], logits[name], heard[name]) for name in groups}
+    calibration, cut = _calibrated(own, unknown["held out"], recipe)
+    measured = {name: _figures(group, unknown[name], cut, recipe.seed) for name, group in groups.items()} | {
+        "learned from, cross-fitted": _figures(kept, own, cut, recipe.seed)
+    }
+    manifest = Manifest(
+        format=1,
+        kind="stacked",
+        name=recipe.name,
+        labels=("human", "machine"),
+        calibration=calibration,
+        stacked=fitted.stack,
+        provenance={
+            "recipe": msgspec.to_builtins(recipe),
+            "members": {
+                name: {"name": one.name, "digest": one.digest}
+                for name, one in zip(members, detectors, strict=True)
+            },
+            "learned_from": counts_by_source(kept),
+            "held_out": counts_by_source(held),
+        },
+    )
+    return TrainedStack(manifest, members, measured)
+
+
+def _words(
+    samples: Sequence[Sample], detectors: Sequence[Detector], report: Callable[[str], None], purpose: str
+) -> Words:
+    report(f"asking {len(detectors)} members about {len(samples)} texts, {purpose}")
+    return words_of(detectors, [one.text for one in samples])
+
+
+def _unseen(samples: Sequence[Sample], logits: NDArray[np.float64], words: Words) -> Unseen:
+    return Unseen(
+        logits=logits,
+        machine=np.array([one.is_machine for one in samples]),
+        families=np.array([one.family for one in samples]),
+        tokens=words.tokens,
+        weights=balanced_weights(samples),
+    )
+
+
+def _calibrated(own: Unseen, strangers: Unseen, recipe: StackRecipe) -> tuple[Calibration, float]:
+    """The calibration, and the logit of its threshold."""
+    slope, intercept = platt(own)
+    cut = threshold_logit(own, recipe.false_positives)
+    least, most = shortest_useful(own, cut, recipe.false_positives), longest_known(own)
+    inside = strangers.of_length(least, most)
+    if least > most or inside.machine.all():
+        raise CorpusError(
+            f"there is no length of text at which the stack can be calibrated: that takes at least "
+            f"{ENOUGH_HUMANS} human texts of a similar length, machine texts that it tells from them, and "
+            "held-out human texts of that length"
+        )
+    calibration = Calibration(
+        fitted=True,
+        slope=slope,
+        intercept=intercept,
+        min_tokens=least,
+        max_tokens=most,
+        languages=recipe.languages,
+        threshold=threshold_probability(cut, slope, intercept),
+        false_positive_bound=false_positive_bound(inside, cut),
+        number_format=recipe.number_format,
+    )
+    return calibration, cut
+
+
+def _figures(samples: Sequence[Sample], unseen: Unseen, cut: float, seed: int) -> dict[str, Any]:
+    return {
+        "texts": by_generator(samples, unseen.logits, cut),
+        "humans": by_human_source(samples, unseen.logits, cut),
+        "authors": by_author(samples, unseen.logits, seed),
+        "lengths": by_lengths(unseen, cut),
+    }
