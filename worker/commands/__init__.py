@@ -30,7 +30,7 @@ SUMMARIES: Final = {
     "warm": "Build the signal state again from the posts topic.",
     "redrive": "Send dead letters back to the posts topic.",
     "generate": "Write labelled texts of a language model.",
-    "train": "Train a linear detector.",
+    "train": "Train a detector: linear, an encoder, or several as one.",
     "evaluate": "Measure a detector on labelled texts, as JSON and as a page.",
     "calibrate": "Give a detector probabilities and a threshold from your own texts.",
     "convert": "Write a checkpoint of any form as a directory that runs.",

@@ -242,7 +242,8 @@ def _folder(model: str) -> Path:
 
 def _read(sources: _Sources) -> list[Sample]:
     from worker.lab.calibration.reviewed import reviewed  # noqa: PLC0415 - as above
-    from worker.lab.calibration.texts import each_once, human, labelled  # noqa: PLC0415 - as above
+    from worker.lab.calibration.texts import human, labelled  # noqa: PLC0415 - as above
+    from worker.lab.corpus import each_once  # noqa: PLC0415 - as above
 
     samples = [*labelled(sources.data), *human(sources.human)]
     if sources.decisions:

@@ -16,12 +16,13 @@ from worker.detector.checkpoint import read_manifest
 from worker.detector.loading import DEFAULT_FOLDER, load_detector
 from worker.errors import SettingsError
 from worker.lab.bias.gate import default_gate, read_gate
-from worker.lab.corpus import CorpusError, read_samples
+from worker.lab.corpus import read_samples
 from worker.lab.evaluation.evaluating import DRAWS, Request, Subject, Texts, evaluated
 from worker.lab.evaluation.logit_cache import FOLDER, CachedDetector
 from worker.lab.evaluation.page import page
 from worker.lab.evaluation.report import EVALUATION, PAGE, DataFile, Transfer, encoded, read_evaluation
-from worker.lab.evaluation.transfer import HELD_OUT, Plan, transfer
+from worker.lab.evaluation.transfer import HELD_OUT, Plan, linear_trainer, transfer
+from worker.lab.lines import CorpusError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -184,7 +185,7 @@ def _gate(path: Path | None, subject: Subject) -> BiasGate:
 
 
 def _transfer(texts: Texts, plan: Plan) -> Transfer:
-    matrix = transfer(texts.samples, plan, _say)
+    matrix = transfer(texts.samples, plan, linear_trainer(plan.seed), _say)
     return Transfer(
         by=plan.by,
         kind="linear",

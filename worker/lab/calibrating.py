@@ -10,7 +10,8 @@ from scipy.stats import beta
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from worker.detector.calibration import sigmoid
+from worker.detector.calibration import Calibration, NumberFormat, sigmoid
+from worker.lab.lines import CorpusError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,6 +54,53 @@ class Unseen(NamedTuple):
             tokens=self.tokens[inside],
             weights=self.weights[inside],
         )
+
+
+def calibrated(
+    own: Unseen,
+    strangers: Unseen,
+    *,
+    false_positives: float,
+    languages: tuple[str, ...],
+    number_format: NumberFormat | None = None,
+) -> tuple[Calibration, float]:
+    """Slope, intercept, range and threshold of some texts, and the bound on false positives of others.
+
+    Args:
+        own: texts that were learned from, with logits of weights that had not seen them (cross-fitting).
+        strangers: texts that took part in nothing, with the final weights' logits.
+        false_positives: share of each family's human texts that may exceed the threshold.
+        languages: of the texts.
+        number_format: that the logits were computed in; None where the detector has one only.
+
+    Returns:
+        The calibration, and the logit of its threshold.
+
+    Raises:
+        CorpusError: there is no length at which the detector means something, or nothing to count on there.
+    """
+    slope, intercept = platt(own)
+    cut = threshold_logit(own, false_positives)
+    least, most = shortest_useful(own, cut, false_positives), longest_known(own)
+    inside = strangers.of_length(least, most)
+    if least > most or inside.machine.all():
+        raise CorpusError(
+            "there is no length of text at which the detector can be calibrated: that takes at least "
+            f"{ENOUGH_HUMANS} human texts of a similar length, machine texts that it tells from them, and "
+            "held-out human texts of that length"
+        )
+    calibration = Calibration(
+        fitted=True,
+        slope=slope,
+        intercept=intercept,
+        min_tokens=least,
+        max_tokens=most,
+        languages=languages,
+        threshold=threshold_probability(cut, slope, intercept),
+        false_positive_bound=false_positive_bound(inside, cut),
+        number_format=number_format,
+    )
+    return calibration, cut
 
 
 def platt(unseen: Unseen) -> tuple[float, float]:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from msgspec import Struct, field
 
-from worker.errors import FlagstaffError
+from worker.lab.lines import read_lines
 from worker.text import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
-
-
-class CorpusError(FlagstaffError):
-    """The labelled texts can't be read, or are not enough to work with."""
 
 
 class Sample(Struct, frozen=True, kw_only=True):
@@ -66,46 +61,39 @@ class Sample(Struct, frozen=True, kw_only=True):
 
 
 def read_samples(paths: Iterable[Path]) -> list[Sample]:
-    """The samples of JSON-lines files, gzipped where the name ends in `.gz`, without repetitions.
-
-    Of several texts with the same document, label, generator and sampling the first stays, since they differ
-    in length alone; of equal texts the first stays, and none where their labels differ.
+    """The samples of JSON-lines files, gzipped where the name ends in `.gz`, each once.
 
     Raises:
         CorpusError: a file can't be read or a line is no sample; the message names both.
     """
+    return each_once(
+        msgspec.structs.replace(sample, text=canonical(sample.text))
+        for path in paths
+        for _, sample in read_lines(path, Sample, "labelled text")
+    )
+
+
+def each_once(samples: Iterable[Sample]) -> list[Sample]:
+    """Samples without repetitions.
+
+    Of several texts with the same document, label, generator and sampling the first stays, since they differ
+    in length alone; of equal texts the first stays, and none where their labels differ. Empty texts are left
+    out.
+    """
     by_text: dict[str, Sample] = {}
     disputed: set[str] = set()
     documents: set[tuple[str | None, ...]] = set()
-    for path in paths:
-        for sample in _lines(path):
-            if sample.doc is not None:
-                document = (sample.doc, sample.label, sample.generator, sample.sampling)
-                if document in documents:
-                    continue
-                documents.add(document)
-            first = by_text.setdefault(sample.text, sample)
-            if first.label != sample.label:
-                disputed.add(sample.text)
+    for sample in samples:
+        if sample.doc is not None:
+            document = (sample.doc, sample.label, sample.generator, sample.sampling)
+            if document in documents:
+                continue
+            documents.add(document)
+        if by_text.setdefault(sample.text, sample).label != sample.label:
+            disputed.add(sample.text)
     return [sample for text, sample in by_text.items() if text and text not in disputed]
 
 
 def counts_by_source(samples: Iterable[Sample]) -> dict[str, int]:
     """How many texts of each source and label there are, as provenance states it."""
     return dict(sorted(Counter(f"{one.source}, {one.label}" for one in samples).items()))
-
-
-def _lines(path: Path) -> Iterator[Sample]:
-    decoder = msgspec.json.Decoder(Sample)
-    number = 0
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            for line in file:
-                number += 1
-                if line.strip():
-                    sample = decoder.decode(line)
-                    yield msgspec.structs.replace(sample, text=canonical(sample.text))
-    except msgspec.MsgspecError as error:
-        raise CorpusError(f"{path}:{number}: no labelled text: {error}") from None
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise CorpusError(f"can't read {path}: {error}") from None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from worker.detector.ngrams import NgramSpec
     from worker.lab.corpus import Sample
 
-_ITERATIONS: Final = 300
+_ITERATIONS: Final = 1_000
 # Ten times less takes twice the time and moves no AUROC by more than 0.003.
 _TOLERANCE: Final = 1e-4
 _LARGEST_WEIGHT: Final = np.iinfo(np.int16).max

@@ -8,9 +8,9 @@ import numpy as np
 from msgspec.structs import replace
 
 from worker.lab.calibrating import exceeded_by
-from worker.lab.corpus import CorpusError
 from worker.lab.evaluation.resampling import Resampling
 from worker.lab.evaluation.scored import score
+from worker.lab.lines import CorpusError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from msgspec import Struct
@@ -103,6 +103,26 @@ def logits_of(detector: Detector, texts: Sequence[str]) -> NDArray[np.float64]:
     for begin in range(0, len(texts), _BATCH):
         logits += detector.logits(detector.encode(texts[begin : begin + _BATCH]))
     return np.array(logits)
+
+
+def figures_of(
+    samples: Sequence[Sample], logits: NDArray[np.float64], pieces: Unseen, *, threshold: float, seed: int
+) -> dict[str, Any]:
+    """All figures below, as `measured.json` names them.
+
+    Args:
+        samples: whole texts.
+        logits: theirs, shape (samples,).
+        pieces: the same and pieces of them, which are what is measured by length.
+        threshold: the logit above which a text counts as found.
+        seed: of the draws of authors' posts.
+    """
+    return {
+        "texts": by_generator(samples, logits, threshold),
+        "humans": by_human_source(samples, logits, threshold),
+        "authors": by_author(samples, logits, seed),
+        "lengths": by_lengths(pieces, threshold),
+    }
 
 
 def by_generator(

@@ -8,22 +8,14 @@ import msgspec
 import numpy as np
 from msgspec import Struct, field
 
-from worker.detector.calibration import Calibration, NumberFormat
+from worker.detector.calibration import NumberFormat
 from worker.detector.checkpoint import Manifest
-from worker.lab.calibrating import (
-    ENOUGH_HUMANS,
-    Unseen,
-    false_positive_bound,
-    longest_known,
-    platt,
-    shortest_useful,
-    threshold_logit,
-    threshold_probability,
-)
-from worker.lab.corpus import CorpusError, counts_by_source
+from worker.lab.calibrating import Unseen, calibrated
+from worker.lab.corpus import counts_by_source
 from worker.lab.evaluation.learned import Learned
 from worker.lab.fitting import balanced_weights
-from worker.lab.measuring import by_author, by_generator, by_human_source, by_lengths
+from worker.lab.lines import CorpusError
+from worker.lab.measuring import figures_of
 from worker.lab.splits import hold_out
 from worker.lab.stack_members import load_member, named_members, unseen_by_members
 from worker.lab.stacking import Combination, Words, fit_stack, logits_of_stack, words_of
@@ -125,9 +117,17 @@ def train_stacked(
     logits = {name: logits_of_stack(fitted.stack, said) for name, said in heard.items()}
     own = _unseen(kept, fitted.logits, words)
     unknown = {name: _unseen(groups[name], logits[name], heard[name]) for name in groups}
-    calibration, cut = _calibrated(own, unknown["held out"], recipe)
-    measured = {name: _figures(group, unknown[name], cut, recipe.seed) for name, group in groups.items()} | {
-        "learned from, cross-fitted": _figures(kept, own, cut, recipe.seed)
+    calibration, cut = calibrated(
+        own,
+        unknown["held out"],
+        false_positives=recipe.false_positives,
+        languages=recipe.languages,
+        number_format=recipe.number_format,
+    )
+    named = {name: (group, unknown[name]) for name, group in groups.items()}
+    measured = {
+        name: figures_of(group, unseen.logits, unseen, threshold=cut, seed=recipe.seed)
+        for name, (group, unseen) in (named | {"learned from, cross-fitted": (kept, own)}).items()
     }
     manifest = Manifest(
         format=1,
@@ -164,38 +164,3 @@ def _unseen(samples: Sequence[Sample], logits: NDArray[np.float64], words: Words
         tokens=words.tokens,
         weights=balanced_weights(samples),
     )
-
-
-def _calibrated(own: Unseen, strangers: Unseen, recipe: StackRecipe) -> tuple[Calibration, float]:
-    """The calibration, and the logit of its threshold."""
-    slope, intercept = platt(own)
-    cut = threshold_logit(own, recipe.false_positives)
-    least, most = shortest_useful(own, cut, recipe.false_positives), longest_known(own)
-    inside = strangers.of_length(least, most)
-    if least > most or inside.machine.all():
-        raise CorpusError(
-            f"there is no length of text at which the stack can be calibrated: that takes at least "
-            f"{ENOUGH_HUMANS} human texts of a similar length, machine texts that it tells from them, and "
-            "held-out human texts of that length"
-        )
-    calibration = Calibration(
-        fitted=True,
-        slope=slope,
-        intercept=intercept,
-        min_tokens=least,
-        max_tokens=most,
-        languages=recipe.languages,
-        threshold=threshold_probability(cut, slope, intercept),
-        false_positive_bound=false_positive_bound(inside, cut),
-        number_format=recipe.number_format,
-    )
-    return calibration, cut
-
-
-def _figures(samples: Sequence[Sample], unseen: Unseen, cut: float, seed: int) -> dict[str, Any]:
-    return {
-        "texts": by_generator(samples, unseen.logits, cut),
-        "humans": by_human_source(samples, unseen.logits, cut),
-        "authors": by_author(samples, unseen.logits, seed),
-        "lengths": by_lengths(unseen, cut),
-    }

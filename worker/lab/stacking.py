@@ -8,8 +8,8 @@ import numpy as np
 from msgspec import Struct
 
 from worker.detector.stacked import Length, Member, Stack
-from worker.lab.corpus import CorpusError
 from worker.lab.fitting import balanced_weights, fit_logistic
+from worker.lab.lines import CorpusError
 from worker.lab.splits import folds
 
 if TYPE_CHECKING:

@@ -15,20 +15,12 @@ from worker.detector.checkpoint import Manifest
 from worker.detector.distortion import words_in
 from worker.detector.linear import LinearDetector, LinearModel, tokens_in
 from worker.detector.ngrams import NgramSpec, prepared
-from worker.lab.calibrating import (
-    ENOUGH_HUMANS,
-    Unseen,
-    false_positive_bound,
-    longest_known,
-    platt,
-    shortest_useful,
-    threshold_logit,
-    threshold_probability,
-)
-from worker.lab.corpus import CorpusError, counts_by_source
+from worker.lab.calibrating import Unseen, calibrated
+from worker.lab.corpus import counts_by_source
 from worker.lab.cropping import cropped
 from worker.lab.fitting import balanced_weights, feature_matrix, fit_logistic, quantised
-from worker.lab.measuring import by_author, by_generator, by_human_source, by_lengths, logits_of
+from worker.lab.lines import CorpusError
+from worker.lab.measuring import figures_of, logits_of
 from worker.lab.splits import folds, hold_out
 
 if TYPE_CHECKING:
@@ -110,29 +102,13 @@ def train_linear(
     _require_both(kept, "to learn from")
     _require_both(held, "held out")
     fit = _fit(kept, _hiding(recipe, kept), report)
-    slope, intercept = platt(fit.unseen)
-    cut = threshold_logit(fit.unseen, recipe.false_positives)
-    least = shortest_useful(fit.unseen, cut, recipe.false_positives)
-    most = longest_known(fit.unseen)
-    if least > most:
-        raise CorpusError(
-            f"there is no length of text at which the detector can be calibrated: that takes at least "
-            f"{ENOUGH_HUMANS} human texts of a similar length, and machine texts that it tells from them"
-        )
     report("measuring")
     fresh = _not_learned_from(further, kept)
     authors = {one.author for one in kept if one.author}
     strangers = [*held, *(one for one in fresh if one.author not in authors)]
     unknown = _unseen(strangers, logits_of(fit.detector, [one.text for one in strangers]))
-    calibration = Calibration(
-        fitted=True,
-        slope=slope,
-        intercept=intercept,
-        min_tokens=least,
-        max_tokens=most,
-        languages=recipe.languages,
-        threshold=threshold_probability(cut, slope, intercept),
-        false_positive_bound=false_positive_bound(unknown.of_length(least, most), cut),
+    calibration, cut = calibrated(
+        fit.unseen, unknown, false_positives=recipe.false_positives, languages=recipe.languages
     )
     manifest = Manifest(
         format=1,
@@ -159,12 +135,13 @@ def fit_uncalibrated(samples: Sequence[Sample], recipe: Recipe) -> LinearDetecto
     """
     recipe = _hiding(recipe, samples)
     pieces = [*samples, *(crop for crop in _cuts(samples, recipe.seed) if crop is not None)]
-    coefficients, bias = fit_logistic(
-        feature_matrix([piece.text for piece in pieces], recipe.ngrams),
-        np.array([piece.is_machine for piece in pieces]),
-        balanced_weights(pieces),
-        recipe.penalty,
-    )
+    features = feature_matrix([piece.text for piece in pieces], recipe.ngrams)
+    # A bucket that no text has keeps the coefficient 0; few texts leave most of them out.
+    met = np.unique(features.indices)
+    machine = np.array([piece.is_machine for piece in pieces])
+    own, bias = fit_logistic(features[:, met], machine, balanced_weights(pieces), recipe.penalty)
+    coefficients = np.zeros(recipe.ngrams.buckets)
+    coefficients[met] = own
     detector, _, _ = _detector(coefficients, bias, recipe)
     return detector
 
@@ -241,19 +218,10 @@ def _measured(  # noqa: PLR0913 - each is another part of what is measured
         if not group:
             continue
         logits = logits_of(fit.detector, [one.text for one in group])
-        measured[name] = {
-            "texts": by_generator(group, logits, cut),
-            "humans": by_human_source(group, logits, cut),
-            "authors": by_author(group, logits, seed),
-            "lengths": by_lengths(_unseen(group, logits), cut),
-        }
-    whole = fit.unseen.logits[: len(kept)]
-    measured["learned from, cross-fitted"] = {
-        "texts": by_generator(kept, whole, cut),
-        "humans": by_human_source(kept, whole, cut),
-        "authors": by_author(kept, whole, seed),
-        "lengths": by_lengths(fit.unseen, cut),
-    }
+        measured[name] = figures_of(group, logits, _unseen(group, logits), threshold=cut, seed=seed)
+    measured["learned from, cross-fitted"] = figures_of(
+        kept, fit.unseen.logits[: len(kept)], fit.unseen, threshold=cut, seed=seed
+    )
     return measured
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from worker.lab.corpus import CorpusError, read_samples
+from worker.lab.corpus import read_samples
+from worker.lab.lines import CorpusError
 
 if TYPE_CHECKING:
     from pathlib import Path

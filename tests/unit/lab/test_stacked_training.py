@@ -14,8 +14,9 @@ from worker.detector.loading import load_detector
 from worker.detector.ngrams import NgramSpec
 from worker.errors import DetectorError
 from worker.lab.calibrating import auroc
-from worker.lab.corpus import CorpusError, Sample, counts_by_source
+from worker.lab.corpus import Sample, counts_by_source
 from worker.lab.fitting import balanced_weights, feature_matrix, fit_logistic, quantised
+from worker.lab.lines import CorpusError
 from worker.lab.splits import hold_out
 from worker.lab.stacked_training import StackRecipe, TrainedStack, train_stacked
 from worker.lab.stacked_writing import write_stacked

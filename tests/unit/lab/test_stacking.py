@@ -8,7 +8,8 @@ import pytest
 
 from tests.support.linear_checkpoint import linear_checkpoint
 from worker.lab.calibrating import auroc
-from worker.lab.corpus import CorpusError, Sample
+from worker.lab.corpus import Sample
+from worker.lab.lines import CorpusError
 from worker.lab.stacking import Combination, Words, fit_stack, logits_of_stack, words_of
 
 if TYPE_CHECKING:

@@ -131,3 +131,57 @@ def test_a_broken_line_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureF
     path.write_text('{"text": "a", "label": "alien", "source": "sky"}\n')
     assert trained(tmp_path / "out", path) == 1
     assert f"{path}:1: " in capsys.readouterr().err
+
+
+def test_only_the_most_frequent_words_of_humans_are_left(tmp_path: Path, data: Path) -> None:
+    assert trained(tmp_path / "out", data, "--keep-words", "4") == 0
+    manifest = json.loads((tmp_path / "out" / "detector.json").read_bytes())
+    kept = manifest["linear"]["ngrams"]["kept_words"]
+    assert len(kept) == 4
+    assert set(kept) <= set(HUMAN)
+    assert "--keep-words 4" in manifest["provenance"]["command"]
+    detector = loaded(tmp_path / "out")
+    one, other = detector.logits(detector.encode(["so delve robust", "so salad pirate"]))
+    assert one == other
+
+
+def test_detectors_are_combined_by_the_same_command(tmp_path: Path, folder: Path) -> None:
+    data = tmp_path / "more.jsonl"
+    data.write_text("\n".join(map(json.dumps, rows(5_000, 7))))
+    out = tmp_path / "stack"
+    arguments = ["--member", str(folder), "--hold-out-authors", "0.4", "--out", str(out)]
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--kind", "stacked", "--data", str(data), *arguments])
+    assert ended.value.code == 0
+    texts = [row["text"] for row in rows(40, 3)]
+    orders = []
+    for detector in (loaded(out), loaded(folder)):
+        logits = detector.logits(detector.encode(texts))
+        orders.append(sorted(range(len(texts)), key=logits.__getitem__))
+    assert orders[0] == orders[1]
+    assert "held out" in json.loads((out / "measured.json").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "said"),
+    [
+        ("stacked", (), "name them with --member"),
+        ("linear", ("--member", "."), "--member is for --kind stacked"),
+        ("stacked", ("--keep-words", "9"), "--keep-words is for --kind linear"),
+        ("encoder", ("--measure", "x"), "--measure is for --kind linear and stacked"),
+        ("linear", ("--epochs", "2"), "--epochs is for --kind encoder"),
+    ],
+)
+def test_an_option_of_another_kind_is_refused(  # noqa: PLR0913, PLR0917 - fixtures and a case's parts
+    tmp_path: Path,
+    data: Path,
+    capsys: pytest.CaptureFixture[str],
+    kind: str,
+    more: tuple[str, ...],
+    said: str,
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--kind", kind, "--data", str(data), "--out", str(tmp_path / "out"), *more])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

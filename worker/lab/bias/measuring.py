@@ -15,7 +15,7 @@ from worker.lab.bias.report import Bias, GroupOutcome, RewritingOutcome
 from worker.lab.bias.rewriting import edits_between, rewritten
 from worker.lab.bias.significance import fisher, holm, mcnemar
 from worker.lab.bias.swaps import swaps
-from worker.lab.evaluation.resampling import seed_for
+from worker.lab.evaluation.resampling import FEWEST_CLUSTERS, seed_for
 from worker.lab.flagging import Flagging, drawn
 from worker.lab.intervals import design_effect, estimate, mean, means, numbered, rate
 from worker.text import canonical
@@ -81,12 +81,12 @@ def bias(  # noqa: PLR0913 - what is measured, and how
     """
     humans = [one for one in samples if not one.is_machine]
     flagging = Flagging(detector, token_budget)
-    report("bias: the texts as they are")
+    report("evaluate: bias, the texts as they are")
     people = _People.of(flagging, flagging.scored(humans), humans, seed)
     groups = [_group(people, group) for group in groups_of(humans)]
     rewritings = []
     for rewriting in (*swaps(), *dialect_probes(), *learner_probes()):
-        report(f"bias: {rewriting.of}, {rewriting.name}")
+        report(f"evaluate: bias, {rewriting.of}, {rewriting.name}")
         if (outcome := _rewriting(flagging, people, rewriting, seed)) is not None:
             rewritings.append(outcome)
     corrected = iter(holm([one.p for one in groups] + [one.p for one in rewritings]))
@@ -134,6 +134,10 @@ class _People(NamedTuple):
         times = drawn(scored, seed_for(seed, "bias"))
         return cls(scored, every, flagged, clusters, times, design_effect(flagged, clusters) or 1.0)
 
+    def authors(self, those: NDArray[np.bool_]) -> int:
+        """How many authors, documents and texts with neither some of them are from."""
+        return len(set(self.clusters[those].tolist()))
+
     def effect(self, those: NDArray[np.bool_], flagged: NDArray[np.bool_]) -> float:
         """The design effect of some of them; where nothing can be told, that of all."""
         return design_effect(flagged[those], self.clusters[those]) or self.design_effect
@@ -154,7 +158,7 @@ def _group(people: _People, group: Group) -> GroupOutcome:
     samples = people.scored.samples
     theirs, rest = group.members(samples), group.rest(samples)
     logits, times = people.scored.logits, people.drawn
-    has_both = theirs.any() and rest.any()
+    has_both = min(people.authors(theirs), people.authors(rest)) >= FEWEST_CLUSTERS
     wrongly = people.rate(theirs) if theirs.any() else None
     others = people.rate(rest) if rest.any() else None
     enough = min(theirs.sum(), rest.sum()) >= FEWEST
@@ -162,7 +166,7 @@ def _group(people: _People, group: Group) -> GroupOutcome:
         basis=group.basis,
         of=group.of,
         group=group.name,
-        authors=len(set(people.clusters[theirs].tolist())),
+        authors=people.authors(theirs),
         wrongly=wrongly,
         rest=others,
         ratio=wrongly.value / others.value if wrongly and others and others.value else None,
@@ -200,9 +204,13 @@ def _rewriting(
         rewriting=rewriting.name,
         what=rewriting.what,
         texts=len(after.where),
-        authors=len(set(people.clusters[those].tolist())),
+        authors=people.authors(those),
         edits=float(np.mean([edits_between(samples[at].text, texts[at]) for at in after.where])),
-        shift=mean((after.logits - people.scored.logits)[those], people.drawn[:, those]),
+        shift=(
+            mean((after.logits - people.scored.logits)[those], people.drawn[:, those])
+            if people.authors(those) >= FEWEST_CLUSTERS
+            else None
+        ),
         before=before,
         after=now,
         gained=gained,

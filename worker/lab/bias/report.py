@@ -25,7 +25,8 @@ class GroupOutcome(Struct, frozen=True, kw_only=True):
         rest: the same for the other texts: those with another group of the same question, or, for what is
             mentioned, those that do not mention the group; null where there are none.
         ratio: the first share over the second; null where the second is 0 or missing.
-        logit_difference: mean logit of the group less that of the rest; null where there is none.
+        logit_difference: mean logit of the group less that of the rest; null where either is of fewer
+            than five authors, documents and texts with neither, of which an interval tells nothing.
         outside: how many more texts of the group are outside the calibrated range, where Flagstaff abstains.
         p: two-sided p-value of the two shares being one (Fisher's exact test); null where either has fewer
             than 30 texts.
@@ -56,7 +57,7 @@ class RewritingOutcome(Struct, frozen=True, kw_only=True):
         texts: how many human texts it changed; all else is counted over these.
         authors: how many authors, documents and texts with neither they are from.
         edits: places changed a text, on average.
-        shift: what it adds to the logit on average.
+        shift: what it adds to the logit on average; null where `authors` is below five.
         before: share of these texts that are flagged as they are.
         after: share that is flagged rewritten.
         gained: how many are flagged only rewritten.
@@ -73,7 +74,7 @@ class RewritingOutcome(Struct, frozen=True, kw_only=True):
     texts: int
     authors: int
     edits: float
-    shift: Estimate
+    shift: Estimate | None
     before: Rate
     after: Rate
     gained: int

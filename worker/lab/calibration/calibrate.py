@@ -18,7 +18,7 @@ from worker.lab.calibration.reviewed import REVIEWED
 from worker.lab.calibration.scaling import Line, constant_line, line_by_length
 from worker.lab.calibration.threshold import Aim, check_halves, counted, threshold_log_odds
 from worker.lab.calibration.weighing import unseen_of, weighed
-from worker.lab.corpus import CorpusError
+from worker.lab.lines import CorpusError
 from worker.lab.splits import hold_out
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from msgspec import Struct
 
-from worker.lab.calibration.texts import Line, Place, read_lines, sample_of
+from worker.lab.calibration.texts import Line, Place, sample_of
+from worker.lab.lines import read_lines
 from worker.records import Decision
 
 if TYPE_CHECKING:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 from hashlib import file_digest
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
-import msgspec
 from msgspec import Struct
 
-from worker.lab.corpus import CorpusError, Sample
+from worker.lab.corpus import Sample
+from worker.lab.lines import CorpusError, read_lines
 from worker.text import canonical
 
 if TYPE_CHECKING:
@@ -102,26 +101,6 @@ def sample_of(line: Line, label: Literal["human", "machine"], source: str = POST
     )
 
 
-def each_once(samples: Iterable[Sample]) -> list[Sample]:
-    """Without repetitions: as `read_samples` of the corpus has it.
-
-    Of several texts with the same document, label and generator the first stays; of equal texts the first
-    stays, and none where their labels differ. Empty texts are left out.
-    """
-    by_text: dict[str, Sample] = {}
-    disputed: set[str] = set()
-    documents: set[tuple[str, str, str | None]] = set()
-    for sample in samples:
-        if sample.doc is not None:
-            document = (sample.doc, sample.label, sample.generator)
-            if document in documents:
-                continue
-            documents.add(document)
-        if by_text.setdefault(sample.text, sample).label != sample.label:
-            disputed.add(sample.text)
-    return [sample for text, sample in by_text.items() if text and text not in disputed]
-
-
 def file_digests(paths: Iterable[Path]) -> dict[str, str]:
     """The sha256 of files as they are stored, by their names.
 
@@ -136,31 +115,6 @@ def file_digests(paths: Iterable[Path]) -> dict[str, str]:
         except OSError as error:
             raise CorpusError(f"can't read {path}: {error.strerror}") from None
     return digests
-
-
-def read_lines(path: Path, form: type[T], what: str) -> Iterator[tuple[int, T]]:
-    """The lines of a file, gzipped where its name ends in `.gz`, each with its number from 1.
-
-    Args:
-        path: the file.
-        form: what a line is.
-        what: the same in words.
-
-    Raises:
-        CorpusError: the file can't be read, or a line is of another form; the message names both.
-    """
-    decoder: Any = msgspec.json.Decoder(form)
-    number = 0
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            for line in file:
-                number += 1
-                if line.strip():
-                    yield number, decoder.decode(line)
-    except msgspec.MsgspecError as error:
-        raise CorpusError(f"{path}:{number}: no {what}: {error}") from None
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise CorpusError(f"can't read {path}: {error}") from None
 
 
 def _lines_of(paths: Iterable[Path]) -> Iterator[tuple[Path, int, Line]]:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from worker.lab.calibrating import human_groups, lower_bound, upper_bound
 from worker.lab.calibration.promise import Method, humans_needed, most_above
-from worker.lab.corpus import CorpusError
+from worker.lab.lines import CorpusError
 from worker.lab.splits import hold_out
 
 if TYPE_CHECKING:

@@ -126,6 +126,7 @@ def _robustness(found: Robustness | None) -> Iterator[Block]:
             "logit shift",
         ),
         tuple(rows),
+        words=(0, 1),
     )
     if found.decodings:
         yield Table(
@@ -139,4 +140,5 @@ def _robustness(found: Robustness | None) -> Iterator[Block]:
                 )
                 for one in found.decodings
             ),
+            words=(0, 1, 2),
         )  # fmt: skip

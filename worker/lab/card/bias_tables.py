@@ -59,6 +59,7 @@ def by_group(found: Bias | None) -> Iterator[Block]:
             )
             for one in found.rewritings
         ),
+        words=(0, 1),
     )
 
 

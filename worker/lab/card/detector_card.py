@@ -136,7 +136,10 @@ def _evaluation_data(evaluation: Evaluation | None, prose: DetectorProse) -> Ite
 def _training_data(subject: Subject, evaluation: Evaluation | None, prose: DetectorProse) -> Iterator[Block]:
     if subject.provenance:
         yield Table(
-            "What its detector.json says of it.", ("what", "value"), tuple(flattened(subject.provenance))
+            "What its detector.json says of it.",
+            ("what", "value"),
+            tuple(flattened(subject.provenance)),
+            (0, 1),
         )
     else:
         yield Paragraph(f"What its detector.json says of it: {NOT_STATED}.")
@@ -158,7 +161,7 @@ def _ethics(evaluation: Evaluation | None, prose: DetectorProse) -> Iterator[Blo
 
 
 def _files(caption: str, files: Sequence[DataFile]) -> Table:
-    return Table(caption, ("file", "sha256"), tuple((one.name, one.sha256) for one in files))
+    return Table(caption, ("file", "sha256"), tuple((one.name, one.sha256) for one in files), (0, 1))
 
 
 def _said(points: tuple[str, ...], what: str) -> Iterator[Block]:

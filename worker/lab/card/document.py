@@ -24,11 +24,13 @@ class Table(NamedTuple):
         caption: what it shows.
         head: of its columns.
         rows: as many cells each; the first names the row.
+        words: which columns hold words, from 0; the others hold figures.
     """
 
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    words: tuple[int, ...] = (0,)
 
 
 Block: TypeAlias = Paragraph | Bullets | Table

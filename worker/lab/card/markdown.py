@@ -44,11 +44,11 @@ def _block(block: Block) -> Iterator[str]:
         case Bullets(points):
             for point in points:
                 yield f"- {_escaped(point)}"
-        case Table(caption, head, rows):
+        case Table(caption, head, rows, words):
             yield _escaped(caption)
             yield ""
             yield _row(head)
-            yield _row(["---"] + ["--:"] * (len(head) - 1), plain=True)
+            yield _row(["---" if at in words else "--:" for at in range(len(head))], plain=True)
             for row in rows:
                 yield _row(row)
 

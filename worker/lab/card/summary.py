@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from worker.lab.corpus import CorpusError
 from worker.lab.generation.summary import GenerationSummary
+from worker.lab.lines import CorpusError
 
 if TYPE_CHECKING:
     from pathlib import Path

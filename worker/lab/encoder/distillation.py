@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import torch
 from msgspec import Meta, Struct
 
-from worker.lab.corpus import CorpusError
+from worker.lab.lines import read_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,21 +33,8 @@ def read_teacher(path: Path) -> dict[str, float]:
     Raises:
         CorpusError: the file can't be read, or a line is not of that form; the message names both.
     """
-    decoder = msgspec.json.Decoder(TeacherLine)
-    said: dict[str, float] = {}
-    number = 0
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            for line in file:
-                number += 1
-                if line.strip():
-                    one = decoder.decode(line)
-                    said[one.digest] = one.logit
-    except msgspec.MsgspecError as error:
-        raise CorpusError(f"{path}:{number}: no `digest` and `logit` of a teacher: {error}") from None
-    except (OSError, EOFError) as error:
-        raise CorpusError(f"can't read {path}: {error}") from None
-    return said
+    lines = read_lines(path, TeacherLine, "`digest` and `logit` of a teacher")
+    return {line.digest: line.logit for _, line in lines}
 
 
 def soft_targets(machine: Tensor, teacher: Tensor, weight: float) -> Tensor:

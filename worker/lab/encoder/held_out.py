@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from worker.lab.corpus import CorpusError
+from worker.lab.lines import CorpusError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from worker.lab.corpus import CorpusError
+from worker.lab.lines import CorpusError
 from worker.lab.splits import hold_out
 
 if TYPE_CHECKING:

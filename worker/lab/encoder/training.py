@@ -14,7 +14,7 @@ from worker.detector.adapter import locate_encoder, weights_digest
 from worker.detector.checkpoint import MANIFEST
 from worker.detector.weights import weight_files
 from worker.errors import DetectorError, SettingsError
-from worker.lab.corpus import CorpusError, read_samples
+from worker.lab.corpus import read_samples
 from worker.lab.encoder.adversary import authors_that_count
 from worker.lab.encoder.base import open_base
 from worker.lab.encoder.distillation import read_teacher
@@ -26,6 +26,7 @@ from worker.lab.encoder.selection import select
 from worker.lab.encoder.state import FOLDER, Inputs
 from worker.lab.encoder.trainee import Trainee
 from worker.lab.encoder.validation import best
+from worker.lab.lines import CorpusError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

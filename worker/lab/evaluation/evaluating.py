@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from worker import __version__
 from worker.lab.bias.measuring import bias
-from worker.lab.corpus import CorpusError
 from worker.lab.evaluation.author_record import author_records
 from worker.lab.evaluation.learned import learned_from
 from worker.lab.evaluation.limits import METHOD, limits, prefixed
@@ -18,6 +17,7 @@ from worker.lab.evaluation.report import Corpus, DetectorFacts, Evaluation, Meth
 from worker.lab.evaluation.scored import score
 from worker.lab.evaluation.selection import selections
 from worker.lab.intervals import CONFIDENCE
+from worker.lab.lines import CorpusError
 from worker.lab.robustness.measuring import robustness
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from worker.detector.protocol import Encoded
-from worker.lab.corpus import CorpusError
+from worker.lab.lines import CorpusError
 from worker.text import text_digest
 
 if TYPE_CHECKING:

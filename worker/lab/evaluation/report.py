@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from worker.detector.calibration import Calibration
 from worker.lab.bias.report import Bias
-from worker.lab.corpus import CorpusError
 from worker.lab.evaluation.figures import Estimate, Figures
+from worker.lab.lines import CorpusError
 from worker.lab.robustness.report import Robustness
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from worker.detector.scoring import Scorer
-from worker.lab.corpus import CorpusError
 from worker.lab.fitting import balanced_weights
+from worker.lab.lines import CorpusError
 from worker.language import LanguageTeller
 
 if TYPE_CHECKING:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from worker.detector.ngrams import NgramSpec
-from worker.lab.corpus import CorpusError
 from worker.lab.evaluation.measures import Ranking
 from worker.lab.evaluation.report import TransferCell, TransferRow
 from worker.lab.evaluation.resampling import Resampling, drawn, seed_for
 from worker.lab.evaluation.selection import NOT_STATED
+from worker.lab.lines import CorpusError
 from worker.lab.measuring import logits_of
 from worker.lab.splits import hold_out
 from worker.lab.training import Recipe, fit_uncalibrated
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from worker.lab.corpus import Sample
 
 By = Literal["generator", "sampling"]
+Trainer: TypeAlias = "Callable[[Sequence[Sample]], Detector]"
 
 HELD_OUT: Final = 0.3
 AS_MANY: Final = "a mix, as many texts"
@@ -40,7 +41,7 @@ class Plan(NamedTuple):
         by: what rows and columns are.
         among: which of them, in this order; empty: all, by name.
         draws: of each bootstrap.
-        seed: of the split, the crops, the mix and the draws.
+        seed: of the split, the mix and the draws.
     """
 
     by: By
@@ -80,7 +81,7 @@ class _Column(NamedTuple):
     test: _Side
 
 
-def transfer(samples: Sequence[Sample], plan: Plan, report: Callable[[str], None]) -> Matrix:
+def transfer(samples: Sequence[Sample], plan: Plan, train: Trainer, report: Callable[[str], None]) -> Matrix:
     """Trains a detector for each generator or sampling method, and tests each on all.
 
     Three tenths of the documents and authors are held out and only tested on. A machine's texts stand against
@@ -92,6 +93,7 @@ def transfer(samples: Sequence[Sample], plan: Plan, report: Callable[[str], None
     Args:
         samples: the texts.
         plan: how.
+        train: makes a detector from texts of both labels.
         report: told what is being done.
 
     Raises:
@@ -101,18 +103,18 @@ def transfer(samples: Sequence[Sample], plan: Plan, report: Callable[[str], None
     texts = [one for column in columns for one in (*column.test.human, *column.test.machine)]
     test = list({sample.text: sample for sample in texts}.values())
 
-    def row(name: str, train: Sequence[_Side]) -> TransferRow:
+    def row(name: str, sides: Sequence[_Side]) -> TransferRow:
         """One side to learn from for all columns, or one for each."""
         cells: list[TransferCell] = []
-        for position, side in enumerate(train):
-            report(f"transfer: {name}, {position + 1} of {len(train)}, {len(side.machine)} machine texts")
-            detector = fit_uncalibrated([*side.human, *side.machine], _recipe(plan.seed))
-            tested = columns if len(train) == 1 else columns[position : position + 1]
+        for position, side in enumerate(sides):
+            report(f"transfer: {name}, {position + 1} of {len(sides)}, {len(side.machine)} machine texts")
+            detector = train([*side.human, *side.machine])
+            tested = columns if len(sides) == 1 else columns[position : position + 1]
             cells += _tested(detector, test, tested, plan)
         return TransferRow(
             trained_on=name,
-            human=round(sum(len(side.human) for side in train) / len(train)),
-            machine=round(sum(len(side.machine) for side in train) / len(train)),
+            human=round(sum(len(side.human) for side in sides) / len(sides)),
+            machine=round(sum(len(side.machine) for side in sides) / len(sides)),
             cells=tuple(cells),
         )
 
@@ -121,6 +123,12 @@ def transfer(samples: Sequence[Sample], plan: Plan, report: Callable[[str], None
     rows.append(row(ALL, [_mixed(columns)]))
     rows.append(row(OTHERS, [_mixed([one for one in columns if one is not column]) for column in columns]))
     return Matrix(tuple(column.name for column in columns), tuple(rows), passed_over)
+
+
+def linear_trainer(seed: int) -> Trainer:
+    """Trains linear detectors by `flagstaff train`'s recipe, uncalibrated; the seed is the crops'."""
+    recipe = Recipe(name="transfer", ngrams=NgramSpec(), hold_out=0.0, seed=seed)
+    return lambda samples: fit_uncalibrated(samples, recipe)
 
 
 def _columns(samples: Sequence[Sample], plan: Plan) -> tuple[list[_Column], tuple[str, ...]]:
@@ -209,7 +217,3 @@ def _tested(
             TransferCell(human=len(column.test.human), machine=len(column.test.machine), auroc=auroc)
         )
     return cells
-
-
-def _recipe(seed: int) -> Recipe:
-    return Recipe(name="transfer", ngrams=NgramSpec(), hold_out=0.0, seed=seed)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
-from worker.lab.corpus import CorpusError
+from worker.lab.lines import CorpusError, read_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -54,7 +52,7 @@ def read_prompts(path: Path) -> tuple[list[Prompt], str]:
         CorpusError: it can't be read, a line has no text, or there is no such text.
     """
     found: dict[str, Prompt] = {}
-    for prompt in _lines(path):
+    for _, prompt in read_lines(path, Prompt, "text to take a prompt from"):
         if prompt.label != "machine" and prompt.text.strip():
             found.setdefault(f"doc {prompt.doc}" if prompt.doc else f"text {prompt.text}", prompt)
     if not found:
@@ -63,18 +61,3 @@ def read_prompts(path: Path) -> tuple[list[Prompt], str]:
     for prompt in found.values():
         digest.update(msgspec.json.encode(prompt) + b"\n")
     return list(found.values()), digest.hexdigest()
-
-
-def _lines(path: Path) -> Iterator[Prompt]:
-    decoder = msgspec.json.Decoder(Prompt)
-    number = 0
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            for line in file:
-                number += 1
-                if line.strip():
-                    yield decoder.decode(line)
-    except msgspec.MsgspecError as error:
-        raise CorpusError(f"{path}:{number}: no text to take a prompt from: {error}") from None
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise CorpusError(f"can't read {path}: {error}") from None

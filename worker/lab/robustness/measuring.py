@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from worker.lab.calibrating import exceeded_by
-from worker.lab.corpus import CorpusError
 from worker.lab.evaluation.resampling import seed_for
 from worker.lab.flagging import SHARE_ABOVE, Flagging, drawn
 from worker.lab.intervals import aurocs, clustered_rate, estimate, mean, numbered
+from worker.lab.lines import CorpusError
 from worker.lab.robustness.attack import attacked
 from worker.lab.robustness.catalogue import attacks
 from worker.lab.robustness.decoding import decodings
@@ -53,7 +53,7 @@ def robustness(
         CorpusError: inside the calibrated range there are fewer than two human or two machine texts.
     """
     flagging = Flagging(detector, token_budget)
-    report("robustness: the texts as they are")
+    report("evaluate: robustness, the texts as they are")
     scored = flagging.scored(samples)
     machines = int(scored.machine.sum())
     if min(machines, len(scored.samples) - machines) < _FEWEST:
@@ -64,7 +64,7 @@ def robustness(
     before = _Before.of(flagging, scored, drawn(scored, seed_for(seed, "robustness")))
     outcomes: list[AttackOutcome] = []
     for kinds in zip(*_attacks_by_family(scored.samples).values(), strict=True):
-        report(f"robustness: {kinds[0].name}")
+        report(f"evaluate: robustness, {kinds[0].name}")
         outcomes += _outcomes(flagging, before, kinds, seed)
     return Robustness(
         detector=detector.name,

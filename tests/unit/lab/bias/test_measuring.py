@@ -8,7 +8,8 @@ import pytest
 from tests.support.ruled_detector import RuledDetector
 from worker.lab.bias.measuring import bias
 from worker.lab.bias.report import Bias, BiasGate
-from worker.lab.corpus import CorpusError, Sample
+from worker.lab.corpus import Sample
+from worker.lab.lines import CorpusError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,7 +41,7 @@ def rewriting(found: Bias, name: str) -> RewritingOutcome:
     return one
 
 
-def of_two_groups(count: int = 200, every: int = 5) -> list[Sample]:
+def of_two_groups(count: int = 100, every: int = 5) -> list[Sample]:
     """One in so many texts of the first group is flagged by `flags_marked`, none of the second."""
     marked = [human(f"text {n} {'mark' if n % every == 0 else 'plain'}", dialect="a") for n in range(count)]
     return marked + [human(f"text {n} of others", dialect="b") for n in range(count)]
@@ -54,14 +55,14 @@ def test_a_group_that_is_flagged_more_often_fails_the_gate() -> None:
     found = measured(flags_marked, of_two_groups())
     marked, others = group(found, "a"), group(found, "b")
     assert marked.wrongly is not None
-    assert (marked.wrongly.count, marked.wrongly.of, marked.authors) == (40, 200, 200)
+    assert (marked.wrongly.count, marked.wrongly.of, marked.authors) == (20, 100, 100)
     assert (marked.ratio, others.ratio) == (None, 0.0)
     assert marked.p_corrected is not None
-    assert marked.p_corrected < 1e-6
+    assert marked.p_corrected < 1e-3
     assert marked.logit_difference is not None
     assert marked.logit_difference.value == pytest.approx(0.4)
     assert [(one.of, one.group) for one in found.failures] == [("dialect", "a (stated)")]
-    assert "40 of 200 texts are flagged" in found.failures[0].why
+    assert "20 of 100 texts are flagged" in found.failures[0].why
 
 
 def test_below_the_bound_only_the_ratio_fails() -> None:
@@ -71,7 +72,7 @@ def test_below_the_bound_only_the_ratio_fails() -> None:
 
 
 def test_what_chance_explains_does_not_fail() -> None:
-    found = measured(flags_marked, of_two_groups(every=100), BiasGate(bound=0.5))
+    found = measured(flags_marked, of_two_groups(every=50), BiasGate(bound=0.5))
     assert found.failures == ()
     assert measured(lambda _: -1.0, of_two_groups()).failures == ()
 
@@ -110,6 +111,7 @@ def test_a_detector_that_reacts_to_swapped_terms_is_found_out() -> None:
     found = measured(lambda text: 1.0 if "she" in text.split() else -1.0, samples)
     swap = rewriting(found, "he to she")
     assert (swap.texts, swap.gained, swap.lost, swap.edits) == (100, 100, 0, 2.0)
+    assert swap.shift is not None
     assert (swap.shift.value, swap.shift.low, swap.shift.high) == (2.0, 2.0, 2.0)
     assert swap.p_corrected is not None
     assert swap.p_corrected < 1e-6
@@ -121,9 +123,19 @@ def test_a_detector_that_reacts_to_missing_articles_is_found_out() -> None:
     found = measured(lambda text: 3.0 - 2 * text.count("the ") if "swap" not in text else 0.0, samples)
     probe = rewriting(found, "articles left out")
     assert (probe.kind, probe.of) == ("probe", "learner")
+    assert probe.shift is not None
     assert probe.shift.low > 0
     assert probe.gained > 30
     assert "articles left out (probe)" in {one.group for one in found.failures}
+
+
+def test_of_a_few_authors_no_mean_is_stated() -> None:
+    samples = [human(f"he wrote text {n}", author=f"a{n % 4}", dialect="a") for n in range(80)]
+    samples += [human(f"text {n} of others", dialect="b") for n in range(80)]
+    found = measured(flags_marked, samples)
+    assert group(found, "a").authors == 4
+    assert group(found, "a").logit_difference is None
+    assert rewriting(found, "he to she").shift is None
 
 
 def test_what_no_text_has_is_not_in_the_table() -> None:

@@ -13,7 +13,8 @@ from worker.lab.calibration.calibrate import Request, calibrate, check, threshol
 from worker.lab.calibration.scaling import constant_line, line_by_length
 from worker.lab.calibration.threshold import Aim
 from worker.lab.calibration.weighing import unseen_of
-from worker.lab.corpus import CorpusError, Sample
+from worker.lab.corpus import Sample
+from worker.lab.lines import CorpusError
 
 OLD = Calibration(fitted=True, languages=("en",))
 REQUEST = Request(

@@ -13,7 +13,7 @@ from scipy.stats import norm
 from worker.lab.calibrating import Unseen, upper_bound
 from worker.lab.calibration.promise import Method, humans_needed, most_above, promise
 from worker.lab.calibration.threshold import Aim, counted, threshold_log_odds
-from worker.lab.corpus import CorpusError
+from worker.lab.lines import CorpusError
 
 METHODS: tuple[Method, ...] = ("clopper-pearson", "conformal")
 RATE = 0.05

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from worker.lab.calibration.reviewed import reviewed
-from worker.lab.calibration.texts import each_once, human, labelled
-from worker.lab.corpus import CorpusError
+from worker.lab.calibration.texts import human, labelled
+from worker.lab.corpus import each_once
+from worker.lab.lines import CorpusError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.unit.lab.encoder.conftest import rows
-from worker.lab.corpus import CorpusError, Sample
+from worker.lab.corpus import Sample
 from worker.lab.encoder.adversary import AuthorAdversary, authors_that_count, strength_at
 from worker.lab.encoder.batches import batch_of, grouped
 from worker.lab.encoder.contrast import contrastive_loss
@@ -19,6 +19,7 @@ from worker.lab.encoder.examples import Example, ExampleMaker
 from worker.lab.encoder.recipe import Recipe
 from worker.lab.encoder.schedule import rate_factor, share_done
 from worker.lab.encoder.selection import select
+from worker.lab.lines import CorpusError
 from worker.text import text_digest
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ def authors(count: int, posts: int) -> list[Sample]:
         sample
         for number in range(count)
         for label in ("human", "machine")
-        for sample in made_up(label, posts, author=f"{label} {number}")  # type: ignore[arg-type]  # its own words
+        for sample in made_up(label, posts, author=f"{label} {number}")
     ]
 
 

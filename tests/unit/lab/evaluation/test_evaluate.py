@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 HOSTILE = "<script>alert(1)</script>"
 SAMPLES = [
-    *made_up("human", 90, lang="en", domain="news"),
+    *made_up("human", 50, lang="en", domain="news", groups={"dialect": "north"}),
+    *made_up("human", 50, lang="en", domain="news", groups={"dialect": "south"}),
     *made_up("machine", 100, generator="small", lang="en"),
     *made_up("machine", 100, generator=HOSTILE, lang="en"),
 ]
@@ -68,7 +69,7 @@ def test_it_says_what_was_measured_on_what(evaluation: Evaluation) -> None:
     assert evaluation.baseline.digest != evaluation.detector.digest
     corpus = evaluation.corpus
     assert [file.name for file in (*corpus.files, *corpus.learned_from)] == ["data.jsonl.gz", "learned.jsonl"]
-    assert (corpus.human, corpus.machine, corpus.learned) == (80, 200, 10)
+    assert (corpus.human, corpus.machine, corpus.learned) == (90, 200, 10)
     assert (evaluation.method.seed, evaluation.method.draws) == (0, 100)
     assert evaluation.slices[0].name == "all texts"
     assert evaluation.slices[0].baseline is not None
@@ -118,27 +119,38 @@ def test_the_page_is_whole_escapes_what_it_shows_and_asks_no_server(folder: Path
     assert page.index("Calibrated for texts of") < page.index("<table>")
 
 
-def test_robustness_bias_gate_and_transfer_stand_in_it(
+def test_a_gate_that_fails_ends_with_1_and_says_why(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    linear_checkpoint(tmp_path / "strict", bias=9.0)
+    options = ("--model", tmp_path / "strict", "--data", folder / "data.jsonl.gz", "--draws", 100)
+    assert ended(*options, "--no-robustness", "--out", tmp_path / "told") == 0
+    bias = read_evaluation(tmp_path / "told" / EVALUATION).bias
+    assert bias is not None
+    [failure] = [one for one in bias.failures if one.of == "dialect" and one.group.startswith("north")]
+    assert f"bias: dialect, {failure.group}: {failure.why}" in capsys.readouterr().err.splitlines()
+    assert "fails</strong>" in (tmp_path / "told" / PAGE).read_text()
+
     gate = tmp_path / "gate.yaml"
-    gate.write_text("bound: 0.000001\nratio: 100\n")
+    gate.write_text("bound: 0.5\n")
+    assert ended(*options, "--no-robustness", "--gate", gate, "--out", tmp_path / "told") == 1
+    gate.write_text("bound: 1.0\n")
+    assert ended(*options, "--no-robustness", "--gate", gate, "--out", tmp_path / "told") == 0
+
+
+def test_attacks_and_the_transfer_matrix_stand_in_it(folder: Path, tmp_path: Path) -> None:
     code = ended(
         "--model", folder / "model", "--data", folder / "data.jsonl.gz", "--out", tmp_path, "--draws", 100,
-        "--gate", gate, "--transfer", "generator",
+        "--no-bias", "--transfer", "generator", "--transfer-among", "small", "--transfer-among", HOSTILE,
     )  # fmt: skip
+    assert code == 0
     evaluation = read_evaluation(tmp_path / EVALUATION)
     assert evaluation.robustness is not None
-    assert evaluation.robustness.attacks
-    assert evaluation.bias is not None
-    assert evaluation.bias.gate is not None
     [matrix] = evaluation.transfer
-    assert matrix.columns == (HOSTILE, "small")
-    assert code == (1 if evaluation.bias.failures else 0)
-    assert ("bias: " in capsys.readouterr().err) is bool(evaluation.bias.failures)
+    assert matrix.columns == ("small", HOSTILE)
     page = (tmp_path / PAGE).read_text()
     assert "Transfer by generator" in page
-    assert "Robustness" in page
+    assert evaluation.robustness.attacks[0].attack in page
 
 
 @pytest.mark.parametrize(

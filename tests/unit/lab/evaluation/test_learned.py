@@ -11,7 +11,7 @@ SAMPLES = [
     sample
     for author in range(20)
     for label in ("human", "machine")
-    for sample in made_up(label, 3, author=f"{label} {author}")  # type: ignore[arg-type]  # its own two words
+    for sample in made_up(label, 3, author=f"{label} {author}")
 ]
 
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.ruled_detector import RuledDetector
-from worker.lab.corpus import CorpusError
 from worker.lab.evaluation.logit_cache import CachedDetector
+from worker.lab.lines import CorpusError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from worker.lab.evaluation.figures import Estimate
 from worker.lab.evaluation.reliability import BINS, Reliability
-from worker.lab.intervals import Estimate
 
 RANDOM = np.random.default_rng(1)
 PROBABILITIES = RANDOM.random(20_000)
@@ -41,7 +41,8 @@ def test_bins_hold_as_much_weight_each() -> None:
 def test_equal_probabilities_are_in_one_bin_and_few_texts_in_few() -> None:
     same = Reliability(np.full(500, 0.3), np.arange(500) < 100, np.ones(500))
     [point] = same.curve(np.zeros((1, 1)))
-    assert (point.texts, point.probability) == (500, pytest.approx(0.3))
+    assert point.texts == 500
+    assert point.probability == pytest.approx(0.3)
     assert point.machine.value == pytest.approx(0.2)
     few = Reliability(PROBABILITIES[:25], RIGHT[:25], ONES[:25])
     assert few.machine_shares(np.ones((1, 25))).shape == (1, 2)

@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
 from worker.lab.evaluation.resampling import Resampling, drawn, seed_for
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # Ten authors with six posts each, and twenty documents with a human's and a machine's text.
 CLUSTERS = [f"author {number // 6}" for number in range(60)] + [f"doc {number // 2}" for number in range(40)]
@@ -13,6 +19,10 @@ MACHINE = np.array([number // 6 % 2 == 0 for number in range(60)] + [number % 2 
 
 def resampling(seed: int = 0, draws: int = 50) -> Resampling:
     return Resampling(CLUSTERS, FAMILIES, MACHINE, draws=draws, seed=seed)
+
+
+def weighted(times: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return times @ values / len(values)
 
 
 def test_texts_of_one_author_or_document_are_drawn_together() -> None:
@@ -48,7 +58,7 @@ def test_an_interval_holds_the_mean_as_often_as_it_says() -> None:
     for trial in range(150):
         values = np.repeat(random.normal(size=100), 4) + random.normal(size=400) / 5
         draws = Resampling(clusters, ["one"] * 400, machine, draws=200, seed=trial)
-        mean = drawn({"mean": lambda times, values=values: times @ values / 400}, draws)["mean"]
+        mean = drawn({"mean": partial(weighted, values=values)}, draws)["mean"]
         interval = mean.estimate(-9.0)
         held += interval.low <= 0 <= interval.high
     assert 135 <= held <= 149

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+import math
+from collections import Counter
 from random import Random
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from worker.lab.corpus import CorpusError, Sample
-from worker.lab.evaluation.transfer import ALL, AS_MANY, OTHERS, Plan, transfer
+from tests.support.ruled_detector import RuledDetector
+from worker.lab.corpus import Sample
+from worker.lab.evaluation.transfer import ALL, AS_MANY, OTHERS, Plan, linear_trainer, transfer
+from worker.lab.lines import CorpusError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.detector.protocol import Detector
 
 WORDS = {
     "human": ["lake", "river", "stone", "maybe", "neighbour", "laughed", "rain", "quietly"],
@@ -37,13 +46,28 @@ SAMPLES = [
 ]
 
 
+def counting(samples: Sequence[Sample]) -> Detector:
+    """Learns how much more often machines use each word; what no human uses tells most."""
+    used = {
+        label: Counter(word for one in samples if one.label == label for word in one.text.split())
+        for label in ("human", "machine")
+    }
+    totals = {label: max(1, counts.total()) for label, counts in used.items()}
+
+    def weight(word: str) -> float:
+        human, machine = ((used[label][word] + 1) / totals[label] for label in ("human", "machine"))
+        return math.log(machine / human)
+
+    return RuledDetector(lambda text: sum(map(weight, text.split())))
+
+
 def quiet(what: str) -> None:
     del what
 
 
 @pytest.fixture(scope="module")
 def rows() -> dict[str, list[float]]:
-    matrix = transfer(SAMPLES, Plan("generator", ("one", "two", "three"), 100, 0), quiet)
+    matrix = transfer(SAMPLES, Plan("generator", ("one", "two", "three"), 100, 0), counting, quiet)
     assert matrix.columns == ("one", "two", "three")
     return {row.trained_on: [cell.auroc.value for cell in row.cells] for row in matrix.rows}
 
@@ -64,7 +88,7 @@ def test_a_mix_knows_all_and_all_others_what_they_share(rows: dict[str, list[flo
 
 
 def test_tests_are_on_other_documents_against_humans_of_the_same() -> None:
-    matrix = transfer(SAMPLES, Plan("sampling", (), 100, 0), quiet)
+    matrix = transfer(SAMPLES, Plan("sampling", (), 100, 0), counting, quiet)
     assert matrix.columns == ("top-k 3", "top-k 5")
     for row in matrix.rows[:2]:
         assert (
@@ -84,12 +108,19 @@ def test_those_with_too_few_texts_are_passed_over_or_refused() -> None:
         for one in texts("one", "machine", 10)
     ]
     samples = [*texts("human", "human"), *texts("one", "machine"), *texts("two", "machine"), *few]
-    assert transfer(samples, Plan("generator", (), 100, 0), quiet).passed_over == ("few",)
+    assert transfer(samples, Plan("generator", (), 100, 0), counting, quiet).passed_over == ("few",)
     with pytest.raises(CorpusError, match="the generator 'few' has too few texts"):
-        transfer(samples, Plan("generator", ("one", "few"), 100, 0), quiet)
+        transfer(samples, Plan("generator", ("one", "few"), 100, 0), counting, quiet)
     with pytest.raises(
         CorpusError, match="no machine text has the generator 'four'; there are one, three, two"
     ):
-        transfer(SAMPLES, Plan("generator", ("four",), 100, 0), quiet)
+        transfer(SAMPLES, Plan("generator", ("four",), 100, 0), counting, quiet)
     with pytest.raises(CorpusError, match="a transfer matrix takes two"):
-        transfer(SAMPLES[:320], Plan("generator", (), 100, 0), quiet)
+        transfer(SAMPLES[:320], Plan("generator", (), 100, 0), counting, quiet)
+
+
+def test_the_linear_recipe_learns_what_it_is_given() -> None:
+    samples = [*texts("human", "human"), *texts("one", "machine")]
+    detector = linear_trainer(0)(samples[20:-20])
+    logits = detector.logits(detector.encode([one.text for one in samples]))
+    assert max(logits[:20]) < min(logits[-20:])

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from worker.lab.corpus import CorpusError
 from worker.lab.generation.prompts import read_prompts
+from worker.lab.lines import CorpusError
 
 if TYPE_CHECKING:
     from pathlib import Path

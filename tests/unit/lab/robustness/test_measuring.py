@@ -7,7 +7,8 @@ import pytest
 
 from tests.support.ruled_detector import CALIBRATION, RuledDetector
 from worker.detector.calibration import Calibration
-from worker.lab.corpus import CorpusError, Sample
+from worker.lab.corpus import Sample
+from worker.lab.lines import CorpusError
 from worker.lab.robustness.measuring import robustness
 
 if TYPE_CHECKING:
