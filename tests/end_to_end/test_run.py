@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
@@ -126,10 +127,13 @@ def test_two_commands_with_one_transactional_id_are_not_started_again_and_again(
     settings = worker_settings(tmp_path, kafka, topics)
     both = [start(settings, tmp_path / name, STREAM__MAX_FENCED="2") for name in ("a", "b")]
     sent = 0
-    while all(worker.process.poll() is None for worker in both) and sent < 5000:
+    # Both have to have something to publish until one of them is fenced, however slowly they start.
+    deadline = time.monotonic() + 120
+    while all(worker.process.poll() is None for worker in both):
+        assert time.monotonic() < deadline, "neither was fenced"
         publish(kafka, topics["posts"], _values(50, start=sent))
         sent += 50
-    wait_until(lambda: any(worker.process.poll() is not None for worker in both), what="the end of one")
+        time.sleep(0.02)
     (ended,) = [worker for worker in both if worker.process.poll() is not None]
     assert ended.wait() == 1
     assert "another worker uses the transactional id" in ended.log()

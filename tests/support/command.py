@@ -33,7 +33,7 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def flagstaff(
-    *arguments: str, settings: Mapping[str, str] | None = None, stdin: bytes = b"", timeout_s: float = 60.0
+    *arguments: str, settings: Mapping[str, str] | None = None, stdin: bytes = b"", timeout_s: float = 120.0
 ) -> Ended:
     """Runs `flagstaff ARGUMENTS` to its end."""
     done = subprocess.run(

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kafka import KafkaAdminClient
+from kafka.errors import UnknownBrokerIdError
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -59,8 +61,15 @@ def create_topic(
         "replication_factor": replication,
         "configs": dict(config or {}),
     }
-    with administrator(servers, **client) as admin:
-        admin.create_topics({name: options}, wait_for_metadata=True)
+    # Brokers that were just started may not all be in the client's metadata yet, the controller among them.
+    for attempt in Retrying(
+        retry=retry_if_exception_type(UnknownBrokerIdError),
+        wait=wait_fixed(0.5),
+        stop=stop_after_delay(20),
+        reraise=True,
+    ):
+        with attempt, administrator(servers, **client) as admin:
+            admin.create_topics({name: options}, wait_for_metadata=True)
 
 
 def delete_topics(servers: str, names: list[str], **client: Any) -> None:

@@ -125,11 +125,13 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
 
 def test_an_interrupt_exits_with_130() -> None:
     code = (
-        "import os, signal, click, worker.commands\n"
+        "import time, click, worker.commands\n"
         "@click.command('wait')\n"
         "def wait():\n"
         "    print('waiting', flush=True)\n"
-        "    signal.pause()\n"
+        # Not `signal.pause`, which waits for ever where the signal comes just before it.
+        "    while True:\n"
+        "        time.sleep(0.1)\n"
         "worker.commands.flagstaff.get_command = lambda *_: wait\n"
         "worker.commands.main(['wait'])"
     )

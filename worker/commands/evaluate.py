@@ -66,6 +66,11 @@ _MODEL: Final = "a directory, a hub id, `default`"
     multiple=True,
     help="Which generators or sampling methods, in this order; all, unless given; may be repeated.",
 )
+@click.option(
+    "--transfer-generator",
+    metavar="NAME",
+    help="Machine texts of this generator alone, so that sampling methods differ in nothing else.",
+)
 @click.option("--robustness/--no-robustness", default=True, show_default=True, help="Attack the texts.")
 @click.option("--bias/--no-bias", default=True, show_default=True, help="Look at groups of human texts.")
 @click.option(
@@ -106,6 +111,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     matrices: tuple[By, ...],
     transfer_data: tuple[Path, ...],
     transfer_among: tuple[str, ...],
+    transfer_generator: str | None,
     robustness: bool,
     bias: bool,
     gate: Path | None,
@@ -129,8 +135,8 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         raise SettingsError("evaluate: name the texts to measure on with --data")
     if not bias and (gate is not None or enforce):
         raise SettingsError("evaluate: --gate and --enforce need the bias; leave out --no-bias")
-    if not matrices and (transfer_data or transfer_among):
-        raise SettingsError("evaluate: --transfer-data and --transfer-among are for --transfer; name one")
+    if not matrices and (transfer_data or transfer_among or transfer_generator is not None):
+        raise SettingsError("evaluate: --transfer-data, -among and -generator are for --transfer; name one")
     settings = settings_of(ctx).detector
     subject = _subject(settings, model, out)
     request = Request(
@@ -148,7 +154,9 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     evaluation = evaluated(request, progress, _say)
     if matrices:
         texts = _texts(transfer_data) if transfer_data else request.texts
-        made = tuple(_transfer(texts, Plan(by, transfer_among, draws, seed)) for by in matrices)
+        made = tuple(
+            _transfer(texts, Plan(by, transfer_among, draws, seed, transfer_generator)) for by in matrices
+        )
         evaluation = msgspec.structs.replace(evaluation, transfer=made)
     _write(out, evaluation)
     failures = evaluation.bias.failures if evaluation.bias is not None else ()

@@ -42,12 +42,14 @@ class Plan(NamedTuple):
         among: which of them, in this order; empty: all, by name.
         draws: of each bootstrap.
         seed: of the split, the mix and the draws.
+        generator: whose texts alone take part, so that sampling methods differ in nothing else; None: all.
     """
 
     by: By
     among: tuple[str, ...]
     draws: int
     seed: int
+    generator: str | None = None
 
 
 class Matrix(NamedTuple):
@@ -99,6 +101,8 @@ def transfer(samples: Sequence[Sample], plan: Plan, train: Trainer, report: Call
     Raises:
         CorpusError: one that was asked for has too few texts, or fewer than two have enough.
     """
+    if plan.generator is not None:
+        samples = [one for one in samples if not one.is_machine or one.generator == plan.generator]
     columns, passed_over = _columns(samples, plan)
     texts = [one for column in columns for one in (*column.test.human, *column.test.machine)]
     test = list({sample.text: sample for sample in texts}.values())
@@ -137,7 +141,8 @@ def _columns(samples: Sequence[Sample], plan: Plan) -> tuple[list[_Column], tupl
     for name in plan.among:
         if name not in stated:
             raise CorpusError(
-                f"evaluate: no machine text has the {plan.by} {name!r}; there are {', '.join(sorted(stated))}"
+                f"evaluate: no machine text has the {plan.by} {name!r}; there are "
+                f"{', '.join(sorted(stated)) or 'none'}"
             )
     columns = []
     passed_over = []

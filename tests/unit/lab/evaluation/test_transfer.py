@@ -6,6 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING, Literal
 
 import pytest
+from msgspec.structs import replace
 
 from tests.support.ruled_detector import RuledDetector
 from worker.lab.corpus import Sample
@@ -117,6 +118,13 @@ def test_those_with_too_few_texts_are_passed_over_or_refused() -> None:
         transfer(SAMPLES, Plan("generator", ("four",), 100, 0), counting, quiet)
     with pytest.raises(CorpusError, match="a transfer matrix takes two"):
         transfer(SAMPLES[:320], Plan("generator", (), 100, 0), counting, quiet)
+
+
+def test_one_generator_alone_can_take_part() -> None:
+    again = [replace(one, text=f"{one.text} again", sampling="pure") for one in texts("one", "machine")]
+    matrix = transfer([*SAMPLES, *again], Plan("sampling", (), 100, 0, "one"), counting, quiet)
+    assert matrix.columns == ("pure", "top-k 3")
+    assert [row.machine + row.cells[0].machine for row in matrix.rows[:2]] == [120, 120]
 
 
 def test_the_linear_recipe_learns_what_it_is_given() -> None:
