@@ -6,6 +6,7 @@ that is on the PATH, and what `FLAGSTAFF_TEST_BOOTSTRAP` and `FLAGSTAFF_TEST_RED
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
+import structlog
 
 from tests.support.topics import TopicFactory, create_topic, delete_topics, unique_name
 from worker.embedded import EmbeddedKafka, EmbeddedValkey
@@ -29,6 +31,19 @@ QUICK = {
     "group.min.session.timeout.ms": "1000",
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
 }
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """What a command that ran in this process set up is no other test's."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    logging.getLogger("worker").setLevel(logging.NOTSET)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

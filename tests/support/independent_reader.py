@@ -6,8 +6,9 @@ import time
 import uuid
 from typing import TYPE_CHECKING
 
-from confluent_kafka import Consumer, IsolationLevel, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -83,8 +84,21 @@ def end_offsets(servers: str, topic: str) -> dict[int, int]:
 def _ends(servers: str, topic: str, numbers: list[int], timeout_s: float) -> dict[int, int]:
     admin = AdminClient({"bootstrap.servers": servers})
     wanted = {TopicPartition(topic, number): OffsetSpec.latest() for number in numbers}
-    futures = admin.list_offsets(wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED)
-    return {place.partition: future.result(timeout_s).offset for place, future in futures.items()}
+    # A client that was just made may not know the leaders yet, and then does not wait for them.
+    for attempt in Retrying(
+        retry=retry_if_exception(_has_no_leaders),
+        wait=wait_fixed(0.2),
+        stop=stop_after_delay(timeout_s),
+        reraise=True,
+    ):
+        with attempt:
+            futures = admin.list_offsets(wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED)
+            return {place.partition: future.result(timeout_s).offset for place, future in futures.items()}
+    raise AssertionError  # the last attempt raises
+
+
+def _has_no_leaders(error: BaseException) -> bool:
+    return isinstance(error, KafkaException) and error.args[0].code() == KafkaError._NOENT
 
 
 def _positions(consumer: Consumer) -> dict[int, int]:
