@@ -86,7 +86,7 @@ def _ends(servers: str, topic: str, numbers: list[int], timeout_s: float) -> dic
     wanted = {TopicPartition(topic, number): OffsetSpec.latest() for number in numbers}
     # A client that was just made may not know the leaders yet, and then does not wait for them.
     for attempt in Retrying(
-        retry=retry_if_exception(_has_no_leaders),
+        retry=retry_if_exception(_knows_no_leaders),
         wait=wait_fixed(0.2),
         stop=stop_after_delay(timeout_s),
         reraise=True,
@@ -97,8 +97,9 @@ def _ends(servers: str, topic: str, numbers: list[int], timeout_s: float) -> dic
     raise AssertionError  # the last attempt raises
 
 
-def _has_no_leaders(error: BaseException) -> bool:
-    return isinstance(error, KafkaException) and error.args[0].code() == KafkaError._NOENT
+def _knows_no_leaders(error: BaseException) -> bool:
+    passing = {KafkaError._NOENT, KafkaError.UNKNOWN_LEADER_EPOCH}
+    return isinstance(error, KafkaException) and error.args[0].code() in passing
 
 
 def _positions(consumer: Consumer) -> dict[int, int]:

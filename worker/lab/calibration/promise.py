@@ -19,7 +19,7 @@ PROMISES: Final[dict[Method, str]] = {
         "of at most {rate:.4g} %; a single threshold may do worse"
     ),
 }
-# A share of a whole number is meant, whatever its last binary digits are.
+# What is meant is the rate as it is written, whatever its last binary digits are.
 _SLACK: Final = 1e-9
 
 
@@ -40,12 +40,14 @@ def most_above(method: Method, count: int, rate: float, confidence: float) -> in
     if method == "conformal":
         most = math.floor(rate * (count + 1) + _SLACK) - 1
         return most if most >= 0 else None
-    if count == 0 or upper_bound(0, count, confidence) > rate:
+    if count == 0 or upper_bound(0, count, confidence) > rate + _SLACK:
         return None
     low, high = 0, count
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if upper_bound(middle, count, confidence) <= rate else (low, middle)
+        low, high = (
+            (middle, high) if upper_bound(middle, count, confidence) <= rate + _SLACK else (low, middle)
+        )
     return low
 
 
