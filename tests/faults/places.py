@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 import kafka
-from confluent_kafka import Consumer, IsolationLevel, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import Consumer, TopicPartition
 from kafka import KafkaAdminClient
+
+from tests.support.independent_reader import end_offsets
 
 _PATIENCE_S: Final = 30.0
 
@@ -17,7 +18,7 @@ class Places:
 
     def __init__(self, servers: str, group: str) -> None:
         # Of librdkafka's log next to nothing: it has no way to be closed before its brokers are.
-        self._admin = AdminClient({"bootstrap.servers": servers, "log_level": 2})
+        self._servers = servers
         # It never joins the group: it only asks for committed offsets, which are told once they are stable.
         self._consumer = Consumer(
             {"bootstrap.servers": servers, "group.id": group, "isolation.level": "read_committed"}
@@ -36,9 +37,8 @@ class Places:
 
     def ends(self, topic: str) -> dict[int, int]:
         """The end of each partition, transactions that are still open included."""
-        wanted = {partition: OffsetSpec.latest() for partition in self._partitions(topic)}
-        futures = self._admin.list_offsets(wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED)
-        return {place.partition: future.result(_PATIENCE_S).offset for place, future in futures.items()}
+        # A client that is kept may know the leaders of an earlier epoch for ever.
+        return end_offsets(self._servers, topic)
 
     def open(self, topic: str) -> list[int]:
         """Partitions in which a transaction is open now, also one that no coordinator knows of any more."""

@@ -82,7 +82,6 @@ def end_offsets(servers: str, topic: str) -> dict[int, int]:
 
 
 def _ends(servers: str, topic: str, numbers: list[int], timeout_s: float) -> dict[int, int]:
-    admin = AdminClient({"bootstrap.servers": servers})
     wanted = {TopicPartition(topic, number): OffsetSpec.latest() for number in numbers}
     # A client that was just made may not know the leaders yet, and then does not wait for them.
     for attempt in Retrying(
@@ -92,13 +91,14 @@ def _ends(servers: str, topic: str, numbers: list[int], timeout_s: float) -> dic
         reraise=True,
     ):
         with attempt:
+            admin = AdminClient({"bootstrap.servers": servers})
             futures = admin.list_offsets(wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED)
             return {place.partition: future.result(timeout_s).offset for place, future in futures.items()}
     raise AssertionError  # the last attempt raises
 
 
 def _knows_no_leaders(error: BaseException) -> bool:
-    passing = {KafkaError._NOENT, KafkaError.UNKNOWN_LEADER_EPOCH}
+    passing = {KafkaError._NOENT, KafkaError.UNKNOWN_LEADER_EPOCH, KafkaError.FENCED_LEADER_EPOCH}
     return isinstance(error, KafkaException) and error.args[0].code() in passing
 
 
