@@ -17,13 +17,11 @@ class Places:
     """Through another client library than the worker's, but for what that one has no call for."""
 
     def __init__(self, servers: str, group: str) -> None:
-        # Of librdkafka's log next to nothing: it has no way to be closed before its brokers are.
         self._servers = servers
         # It never joins the group: it only asks for committed offsets, which are told once they are stable.
         self._consumer = Consumer(
             {"bootstrap.servers": servers, "group.id": group, "isolation.level": "read_committed"}
         )
-
         self._describer = KafkaAdminClient(bootstrap_servers=servers)
 
     def close(self) -> None:

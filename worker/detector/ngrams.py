@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated, Final
 
 import numpy as np
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from worker.detector.distortion import distorted
+from worker.detector.links import masked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-_LINK: Final = re.compile(r"https?://\S*")
-_MENTION: Final = re.compile(r"@\w+")
 _LINK_SIGN, _MENTION_SIGN = "\x01", "\x02"  # a canonical text holds no control characters
 
 # Odd constants of the 32-bit FNV and Murmur3 hashes.
@@ -58,14 +56,9 @@ class NgramSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def prepared(text: str) -> str:
     """A canonical text as its n-grams are taken: lower case, links and mentions one sign each.
 
-    A link or a name tells of what was posted about, not of who wrote it. The spaces around the text make
-    its first and last characters n-grams of their own.
+    The spaces around the text make its first and last characters n-grams of their own.
     """
-    if "://" in text:
-        text = _LINK.sub(_LINK_SIGN, text)
-    if "@" in text:
-        text = _MENTION.sub(_MENTION_SIGN, text)
-    return f" {text.lower()} "
+    return f" {masked(text, link=_LINK_SIGN, mention=_MENTION_SIGN).lower()} "
 
 
 def preparation(spec: NgramSpec) -> Callable[[str], str]:

@@ -19,13 +19,13 @@ from worker.lab.encoder.adversary import authors_that_count
 from worker.lab.encoder.base import open_base
 from worker.lab.encoder.distillation import read_teacher
 from worker.lab.encoder.examples import ExampleMaker
-from worker.lab.encoder.held_out import write_samples
 from worker.lab.encoder.loop import Loop, accelerator_for, silent
 from worker.lab.encoder.output import write_detector
 from worker.lab.encoder.selection import select
 from worker.lab.encoder.state import FOLDER, Inputs
 from worker.lab.encoder.trainee import Trainee
 from worker.lab.encoder.validation import best
+from worker.lab.held_out import write_samples
 from worker.lab.lines import CorpusError
 
 if TYPE_CHECKING:
