@@ -11,17 +11,24 @@ import msgspec
 from click.core import ParameterSource
 
 from worker.commands.train_encoder import check_none_given, encoder_options, run_encoder
+from worker.commands.train_stacked import NAMES, in_words, stack_recipe, stacked_options
 from worker.commands.trained_figures import show_figures
 from worker.detector.checkpoint import write_linear
 from worker.detector.ngrams import NgramSpec
 from worker.errors import DetectorError
 from worker.lab.corpus import read_samples
-from worker.lab.stacked_training import StackRecipe, train_stacked
+from worker.lab.held_out import write_samples
+from worker.lab.stacked_training import train_stacked
 from worker.lab.stacked_writing import write_stacked
 from worker.lab.training import Recipe, train_linear
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from worker.detector.calibration import Calibration
+    from worker.lab.corpus import Sample
+    from worker.lab.linear_parts import LinearPart
+    from worker.lab.stacking import GeneratorGroup
 
 MEASURED = "measured.json"
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -31,7 +38,7 @@ _FOR = {
     "measure": ("linear", "stacked"),
     "language": ("linear", "stacked"),
     "keep_words": ("linear",),
-    "member": ("stacked",),
+    **dict.fromkeys(NAMES, ("stacked",)),
 }
 
 
@@ -75,15 +82,12 @@ _FOR = {
     "For --kind linear.",
 )
 @click.option(
-    "--member",
-    "member",
-    type=_FOLDER,
-    multiple=True,
-    help="Directory of a trained detector to combine; may be repeated. For --kind stacked.",
+    "--held-out", type=_FILE, metavar="FILE", help="Write the held-out texts, as JSON lines: for calibrate."
 )
 @click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of splits and crops."
 )
+@stacked_options
 @encoder_options
 @click.pass_context
 def train(  # noqa: PLR0913 - one parameter an option
@@ -99,6 +103,9 @@ def train(  # noqa: PLR0913 - one parameter an option
     language: tuple[str, ...],
     keep_words: int | None,
     member: tuple[Path, ...],
+    linear: tuple[LinearPart, ...],
+    generators: tuple[GeneratorGroup, ...],
+    held_out: Path | None,
     seed: int,
     **of_encoder: Any,
 ) -> None:
@@ -116,7 +123,15 @@ def train(  # noqa: PLR0913 - one parameter an option
             raise click.UsageError(f"--{option.replace('_', '-')} is for --kind {' and '.join(kinds)}")
     name = name or kind
     if kind == "encoder":
-        run_encoder(data=data, out=out, name=name, hold_out=hold_out_authors, seed=seed, given=of_encoder)
+        run_encoder(
+            data=data,
+            out=out,
+            name=name,
+            hold_out=hold_out_authors,
+            held_out=held_out,
+            seed=seed,
+            given=of_encoder,
+        )
         return
     check_none_given(of_encoder)
     command = ["flagstaff", "train", "--kind", kind, "--name", name]
@@ -126,17 +141,28 @@ def train(  # noqa: PLR0913 - one parameter an option
     command += [part for one in language for part in ("--language", one)]
     command += ["--keep-words", str(keep_words)] if keep_words is not None else []
     command += [part for folder in member for part in ("--member", folder.name)]
+    command += in_words(linear, generators)
+    command += ["--held-out", held_out.name] if held_out is not None else []
     command += ["--seed", str(seed), "--out", out.name]
     provenance = {"command": shlex.join(command)}
     if kind == "stacked":
-        if not member:
-            raise click.UsageError("--kind stacked combines detectors; name them with --member")
-        stack = StackRecipe(name=name, hold_out=hold_out_authors, languages=language, seed=seed)
+        if not member and not linear:
+            raise click.UsageError(
+                "--kind stacked combines detectors; name them with --member, or have them trained (--linear)"
+            )
+        stack = stack_recipe(
+            name=name,
+            hold_out=hold_out_authors,
+            languages=language,
+            seed=seed,
+            linear=linear,
+            generators=generators,
+        )
         combined = train_stacked(read_samples(data), read_samples(measure), member, stack, _say)
         manifest = combined.manifest
         manifest = msgspec.structs.replace(manifest, provenance=provenance | manifest.provenance)
         write_stacked(out, combined._replace(manifest=manifest))
-        _conclude(out, manifest.calibration, combined.measured)
+        _conclude(out, manifest.calibration, combined.measured, combined.held, held_out)
     else:
         recipe = Recipe(
             name=name,
@@ -150,7 +176,7 @@ def train(  # noqa: PLR0913 - one parameter an option
         manifest = trained.manifest
         manifest = msgspec.structs.replace(manifest, provenance=provenance | manifest.provenance)
         write_linear(out, manifest, trained.weights)
-        _conclude(out, manifest.calibration, trained.measured)
+        _conclude(out, manifest.calibration, trained.measured, trained.held, held_out)
     click.echo(f"{kind} detector {name!r} is in {out}", err=True)
 
 
@@ -158,7 +184,15 @@ def _say(what: str) -> None:
     click.echo(what, err=True)
 
 
-def _conclude(out: Path, calibration: Calibration, measured: dict[str, Any]) -> None:
+def _conclude(
+    out: Path,
+    calibration: Calibration,
+    measured: dict[str, Any],
+    held: Sequence[Sample],
+    held_out: Path | None,
+) -> None:
+    if held_out is not None:
+        write_samples(held_out, held)
     figures = msgspec.json.format(msgspec.json.encode(measured), indent=2)
     try:
         (out / MEASURED).write_bytes(figures + b"\n")

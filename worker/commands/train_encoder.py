@@ -56,7 +56,6 @@ _OPTIONS: Final = (
         "weights.  [default: 0.15]",
     ),
     click.option("--validation-texts", type=_COUNT, help="Most texts to validate on.  [default: 2000]"),
-    click.option("--held-out", type=_FILE, metavar="FILE", help="Write the held-out texts, as JSON lines."),
     click.option("--epochs", type=_COUNT, help="Rounds through the texts.  [default: 3]"),
     click.option("--max-steps", type=_COUNT, help="End after so many steps, if that is sooner."),
     click.option(
@@ -118,8 +117,15 @@ def check_none_given(given: dict[str, Any]) -> None:
         raise click.UsageError(f"--{_option_of(names[0])} is for --kind encoder")
 
 
-def run_encoder(  # noqa: PLR0913 - what both kinds share, and the rest
-    *, data: tuple[Path, ...], out: Path, name: str, hold_out: float, seed: int, given: dict[str, Any]
+def run_encoder(  # noqa: PLR0913 - what all kinds share, and the rest
+    *,
+    data: tuple[Path, ...],
+    out: Path,
+    name: str,
+    hold_out: float,
+    held_out: Path | None,
+    seed: int,
+    given: dict[str, Any],
 ) -> None:
     """Trains an encoder as the options say.
 
@@ -128,6 +134,7 @@ def run_encoder(  # noqa: PLR0913 - what both kinds share, and the rest
         out: the directory to write.
         name: a short name.
         hold_out: share that takes no part.
+        held_out: where those texts go, or None.
         seed: of everything.
         given: what the options of `encoder_options` were given.
     """
@@ -136,7 +143,7 @@ def run_encoder(  # noqa: PLR0913 - what both kinds share, and the rest
     from worker.lab.encoder.recipe import Recipe, usual_learning_rate  # noqa: PLC0415
     from worker.lab.encoder.training import Order, train_encoder  # noqa: PLC0415
 
-    command = _command_line(data, out, name, hold_out, seed, given)
+    command = _command_line(data, out, name, hold_out, seed, given | {"held_out": held_out})
     given = {key: value for key, value in given.items() if _is_given(value)}
     if given.get("freeze") and "adapter_rank" in given:
         raise SettingsError("train: --freeze and --adapter-rank exclude each other; give one of them")
@@ -146,7 +153,7 @@ def run_encoder(  # noqa: PLR0913 - what both kinds share, and the rest
         raise SettingsError("train: --distil-weight needs a teacher; give --distil too")
     teacher: Path | None = given.pop("distil", None)
     distil = given.pop("distil_weight", _DISTIL_WEIGHT) if teacher is not None else 0.0
-    order_only = {key: given.pop(key, None) for key in ("held_out", "keep_adapter", "cpu", "restart")}
+    order_only = {key: given.pop(key, None) for key in ("keep_adapter", "cpu", "restart")}
     save_every = given.pop("save_every", _SAVE_EVERY)
     usual = usual_learning_rate(adapter_rank=given.get("adapter_rank", 0), freeze=given.get("freeze", False))
     recipe = msgspec.convert(
@@ -160,7 +167,7 @@ def run_encoder(  # noqa: PLR0913 - what both kinds share, and the rest
         data=data,
         teacher=teacher,
         out=out,
-        held_out=order_only["held_out"],
+        held_out=held_out,
         keep_adapter=bool(order_only["keep_adapter"]),
         save_every=save_every,
         cpu=bool(order_only["cpu"]),

@@ -1,4 +1,4 @@
-"""Several detectors as one: a logistic combination of their logits."""
+"""Several detectors as one: logistic combinations of their logits."""
 
 from __future__ import annotations
 
@@ -19,76 +19,115 @@ if TYPE_CHECKING:
     from worker.detector.protocol import Detector
 
 # Raise it when the same members and weights would give other logits.
-_COMBINATION_VERSION: Final = 1
+_COMBINATION_VERSION: Final = 2
+_ROUNDING: Final = 1e-6
 
 Scale = Annotated[float, Meta(gt=0)]
 
 
 class Member(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One detector of a stack, and what its word weighs.
+    """One detector of a stack.
 
     Attributes:
         folder: path of its directory inside the stack's; it has a `detector.json` of its own.
         mean: of its logits, where the combination was fitted.
         scale: their standard deviation there.
-        weight: log-odds that a logit of one standard deviation above the mean adds.
-        by_length: how much that grows where the length is one standard deviation above its mean.
     """
 
     folder: str
     mean: float
     scale: Scale
-    weight: float
-    by_length: float = 0.0
 
     def __post_init__(self) -> None:
         check_inside(self.folder)
 
 
 class Length(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the logarithm of a text's tokens is standardised, and what it weighs by itself.
+    """How the logarithm of a text's tokens is standardised.
 
     Attributes:
         mean: of the logarithm, where the combination was fitted.
         scale: its standard deviation there.
-        weight: log-odds that one standard deviation adds.
     """
 
     mean: float
     scale: Scale
-    weight: float
+
+
+class WeightedSum(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The log-odds that a machine of one group of generators wrote a text, rather than a human.
+
+    bias + sum of z * (weight + by_length * l) over the members + l * length, where z is a member's
+    standardised logit and l the text's standardised length.
+
+    Attributes:
+        generators: name of the group, for people.
+        share: of the machines' texts that are taken to be of this group.
+        bias: log-odds of a text of which every member says what it says on average.
+        weights: log-odds that a member adds by a logit of one standard deviation above its mean, in the order
+            of the members.
+        by_length: how much that grows where the length is one standard deviation above its mean; empty where
+            the weights are the same for all lengths.
+        length: log-odds that one standard deviation of the length adds by itself.
+    """
+
+    generators: str = "all"
+    share: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    bias: float
+    weights: tuple[float, ...]
+    by_length: tuple[float, ...] = ()
+    length: float = 0.0
 
 
 class Stack(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What stands in the `detector.json` of a stacked detector (Wolpert, "Stacked generalization", 1992).
 
-    logit = bias + sum of z * (weight + by_length * l) over the members + l * length.weight, where z is a
-    member's standardised logit and l the text's standardised length: the logarithm of the most tokens that a
-    member counts. Without `length`, l is 0.
+    The logit is that of a mixture of groups of generators: log of the sum of share * exp(sum) over the sums.
+    A text that looks like one group's need not look like another's, which no single weighted sum can say. The
+    length is the logarithm of the most tokens that a member counts.
 
     Attributes:
         members: the detectors.
-        bias: log-odds of a text of which every member says what it says on average.
-        length: what the length weighs; null where the combination is the same for all lengths.
+        sums: one for each group of generators; one alone is the logit.
+        length: null where the combination is the same for all lengths.
     """
 
     members: Annotated[tuple[Member, ...], Meta(min_length=1)]
-    bias: float
+    sums: Annotated[tuple[WeightedSum, ...], Meta(min_length=1)]
     length: Length | None = None
 
     def __post_init__(self) -> None:
-        if self.length is None and any(member.by_length for member in self.members):
-            raise ValueError("a member has `by_length`, but there is no `length`")
+        for one in self.sums:
+            if len(one.weights) != len(self.members) or len(one.by_length) not in {0, len(self.members)}:
+                raise ValueError(
+                    "a sum has another number of `weights` or `by_length` than there are members"
+                )
+            if self.length is None and (one.by_length or one.length):
+                raise ValueError("a sum goes by length, but there is no `length`")
+        if not math.isclose(sum(one.share for one in self.sums), 1.0, abs_tol=_ROUNDING):
+            raise ValueError("the `share` of all sums must add up to 1")
 
     def logit(self, logits: Sequence[float], tokens: int) -> float:
         """The combination of the members' logits of one text, which is this many tokens long."""
         length = 0.0
         if self.length is not None:
             length = (math.log(max(1, tokens)) - self.length.mean) / self.length.scale
-        combined = self.bias + (length * self.length.weight if self.length is not None else 0.0)
-        for member, logit in zip(self.members, logits, strict=True):
-            combined += (logit - member.mean) / member.scale * (member.weight + member.by_length * length)
-        return combined
+        standardised = [
+            (logit - member.mean) / member.scale for member, logit in zip(self.members, logits, strict=True)
+        ]
+        combined = [_value(one, standardised, length) for one in self.sums]
+        most = max(combined)
+        # Shifted by the largest, so that no exponential runs over.
+        return most + math.log(sum(math.exp(value - most) for value in combined))
+
+
+def _value(one: WeightedSum, standardised: Sequence[float], length: float) -> float:
+    value = math.log(one.share) + one.bias + length * one.length
+    for weight, z in zip(one.weights, standardised, strict=True):
+        value += weight * z
+    for change, z in zip(one.by_length, standardised, strict=False):
+        value += change * length * z
+    return value
 
 
 class StackedDetector:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import math
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
 from sklearn.linear_model import LogisticRegression
 
-from worker.detector.ngrams import chunks, ngram_buckets, preparation
+from worker.detector.distortion import words_in
+from worker.detector.ngrams import chunks, ngram_buckets, preparation, prepared
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,20 +49,38 @@ def feature_matrix(texts: Sequence[str], spec: NgramSpec) -> csr_matrix:
     return vstack(parts, format="csr")
 
 
+def frequent_words(samples: Sequence[Sample], count: int) -> tuple[str, ...]:
+    """So many words, the most frequent of the human texts: those that a distorted text keeps."""
+    counts = Counter(words_in(prepared(sample.text) for sample in samples if not sample.is_machine))
+    # Among equally frequent ones the alphabet decides, so that the order of the texts does not.
+    return tuple(sorted(counts, key=lambda word: (-counts[word], word))[:count])
+
+
 def balanced_weights(samples: Sequence[Sample]) -> NDArray[np.float64]:
     """A weight for each sample, with the sum 1, so that every family's humans and machines count alike.
 
-    A family without one of the labels would teach that its kind of text is the other, so its samples only
-    get the weight that a sample has on average.
+    Within them an author counts by the square root of the number of his texts: alike would let one with few
+    texts decide as much as one with thousands, each text alike would make of the few who post most all that
+    is learned. A family without one of the labels would teach that its kind of text is the other, so it gets
+    the weight that as many samples have on average.
     """
     keys = [(sample.family, sample.label) for sample in samples]
+    whom = [
+        (*key, sample.author or place) for place, (key, sample) in enumerate(zip(keys, samples, strict=True))
+    ]
+    posts = Counter(whom)
+    raw = np.array([1.0 / math.sqrt(posts[who]) for who in whom])
     sizes = Counter(keys)
+    sums: dict[tuple[str, str], float] = defaultdict(float)
+    for key, weight in zip(keys, raw.tolist(), strict=True):
+        sums[key] += weight
     both = {family for family, label in sizes if label == "human" and (family, "machine") in sizes}
     count_of_both = sum(size for (family, _), size in sizes.items() if family in both)
     each = count_of_both / max(1, 2 * len(both))
-    weights = np.array([each / sizes[key] if key[0] in both else 1.0 for key in keys])
-    total: np.float64 = weights.sum()
-    return weights / total
+    share = {key: (each if key[0] in both else size) / sums[key] for key, size in sizes.items()}
+    weights = raw * np.array([share[key] for key in keys])
+    found: NDArray[np.float64] = weights / weights.sum()
+    return found
 
 
 def fit_logistic(

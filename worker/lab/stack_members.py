@@ -19,19 +19,23 @@ if TYPE_CHECKING:
     from worker.lab.corpus import Sample
 
 
-def named_members(folders: Sequence[Path]) -> dict[str, Path]:
+def named_members(folders: Sequence[Path], taken: Sequence[str] = ()) -> dict[str, Path]:
     """Each directory by the name it gets inside the stack: its own, with a number where two have the same.
 
+    Args:
+        folders: the directories.
+        taken: names of members that have no directory yet.
+
     Raises:
-        DetectorError: there are none.
+        DetectorError: there are no members at all.
     """
-    if not folders:
+    if not folders and not taken:
         raise DetectorError("detector: a stack needs members; name the directory of at least one")
     named: dict[str, Path] = {}
     for folder in folders:
         own = folder.resolve().name
         count = 1
-        while (name := own if count == 1 else f"{own}-{count}") in named:
+        while (name := own if count == 1 else f"{own}-{count}") in named or name in taken:
             count += 1
         named[name] = folder
     return named

@@ -10,15 +10,18 @@ from msgspec import Struct, field
 
 from worker.detector.calibration import NumberFormat
 from worker.detector.checkpoint import Manifest
+from worker.errors import DetectorError
 from worker.lab.calibrating import Unseen, calibrated
 from worker.lab.corpus import counts_by_source
+from worker.lab.cross_fitting import pieces_of
 from worker.lab.evaluation.learned import Learned
 from worker.lab.fitting import balanced_weights
+from worker.lab.linear_parts import FittedPart, LinearPart, fit_part
 from worker.lab.lines import CorpusError
 from worker.lab.measuring import figures_of
 from worker.lab.splits import hold_out
 from worker.lab.stack_members import load_member, named_members, unseen_by_members
-from worker.lab.stacking import Combination, Words, fit_stack, logits_of_stack, words_of
+from worker.lab.stacking import Combination, Words, beside, fit_stack, logits_of_stack, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,6 +44,7 @@ class StackRecipe(Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: a short name for people.
+        parts: linear members that are trained on the same texts.
         combination: how the members' logits are combined.
         hold_out: share of authors, documents and other texts that is only measured on.
         false_positives: share of human texts that may exceed the threshold.
@@ -50,6 +54,7 @@ class StackRecipe(Struct, frozen=True, kw_only=True):
     """
 
     name: str
+    parts: tuple[LinearPart, ...] = ()
     combination: Combination = field(default_factory=Combination)
     hold_out: float = 0.2
     false_positives: float = 0.01
@@ -63,13 +68,17 @@ class TrainedStack(NamedTuple):
 
     Attributes:
         manifest: what goes into its `detector.json`.
-        members: directory of each member, by its name in the manifest.
+        parts: the members that were trained with it, by their names in the manifest.
+        members: directory of each other member, by its name in the manifest.
         measured: figures, by what they were measured on.
+        held: the texts that took part in nothing but the figures and the bound.
     """
 
     manifest: Manifest
+    parts: dict[str, FittedPart]
     members: dict[str, Path]
     measured: dict[str, Any]
+    held: list[Sample]
 
 
 def train_stacked(
@@ -85,6 +94,9 @@ def train_stacked(
     weights, on human texts that took part in nothing. What a member's provenance says it learned from is left
     out. Where it says nothing that can be held against these texts, that is reported, and they are taken.
 
+    A part learns from the same texts, and its word on a text is that of weights which had not seen its author
+    or document. Beside parts a crop of each longer text is fitted on too.
+
     Args:
         samples: the texts to fit on.
         further: more texts to measure on; those of a document that is fitted on are left out.
@@ -94,10 +106,10 @@ def train_stacked(
 
     Raises:
         CorpusError: too few texts, or none that the members tell apart.
-        DetectorError: a member can't be loaded.
+        DetectorError: there is no member, or one can't be loaded.
         SettingsError: a member does not run in the recipe's number format.
     """
-    members = named_members(folders)
+    members = named_members(folders, taken=_part_names(recipe))
     fresh = unseen_by_members(samples, members, report)
     detectors = [load_member(folder, recipe.number_format) for folder in members.values()]
     kept, held = hold_out(fresh, recipe.hold_out, _SPLIT + recipe.seed)
@@ -110,23 +122,29 @@ def train_stacked(
         texts=frozenset(one.text for one in kept),
     )
     others = [one for one in further if not learned.has(one)]
-    words = _words(kept, detectors, report, "to fit on")
-    fitted = fit_stack(list(members), words, kept, recipe.combination, seed=_FOLDS + recipe.seed)
+    pieces = pieces_of(kept, crops_seed=recipe.seed, folds_seed=_FOLDS + recipe.seed)
+    parts = {part.name: fit_part(part, pieces, recipe.combination, report) for part in recipe.parts}
+    fitted_on = pieces.samples if parts else kept
+    words = _words(fitted_on, detectors, report, "to fit on")
+    if parts:
+        words = beside([part.logits for part in parts.values()], fitted_on, words)
+    fitted = fit_stack([*parts, *members], words, fitted_on, recipe.combination, seed=_FOLDS + recipe.seed)
     groups = {"held out": held} | ({"further": others} if others else {})
-    heard = {name: _words(group, detectors, report, name) for name, group in groups.items()}
+    everyone = [*(part.detector for part in parts.values()), *detectors]
+    heard = {name: _words(group, everyone, report, name) for name, group in groups.items()}
     logits = {name: logits_of_stack(fitted.stack, said) for name, said in heard.items()}
-    own = _unseen(kept, fitted.logits, words)
+    own = _unseen(fitted_on, fitted.logits, words)
     unknown = {name: _unseen(groups[name], logits[name], heard[name]) for name in groups}
     calibration, cut = calibrated(
         own,
         unknown["held out"],
         false_positives=recipe.false_positives,
         languages=recipe.languages,
-        number_format=recipe.number_format,
+        number_format=recipe.number_format if detectors else None,
     )
     named = {name: (group, unknown[name]) for name, group in groups.items()}
     measured = {
-        name: figures_of(group, unseen.logits, unseen, threshold=cut, seed=recipe.seed)
+        name: figures_of(group, unseen.logits[: len(group)], unseen, threshold=cut, seed=recipe.seed)
         for name, (group, unseen) in (named | {"learned from, cross-fitted": (kept, own)}).items()
     }
     manifest = Manifest(
@@ -140,13 +158,21 @@ def train_stacked(
             "recipe": msgspec.to_builtins(recipe),
             "members": {
                 name: {"name": one.name, "digest": one.digest}
-                for name, one in zip(members, detectors, strict=True)
+                for name, one in zip([*parts, *members], everyone, strict=True)
             },
             "learned_from": counts_by_source(kept),
             "held_out": counts_by_source(held),
         },
     )
-    return TrainedStack(manifest, members, measured)
+    return TrainedStack(manifest, parts, members, measured, held)
+
+
+def _part_names(recipe: StackRecipe) -> list[str]:
+    names = [part.name for part in recipe.parts]
+    for name in names:
+        if names.count(name) > 1:
+            raise DetectorError(f"detector: the linear member {name} is asked for twice; leave one out")
+    return names
 
 
 def _words(

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def write_stacked(directory: Path, trained: TrainedStack) -> None:
     """Writes a stacked detector, with copies of its members.
 
-    A file that several members link to is copied once.
+    A part that is trained again takes the place of the one that lies there. A file that several members link
+    to is copied once.
 
     Args:
         directory: where it goes; made where it is missing. Members that lie in it stay as they are.
@@ -40,6 +41,8 @@ def write_stacked(directory: Path, trained: TrainedStack) -> None:
 
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        for name, part in trained.parts.items():
+            part.write(directory / name)
         for name, source in trained.members.items():
             target = directory / name
             if target.exists() and target.samefile(source):

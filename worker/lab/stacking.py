@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from msgspec import Struct
 
-from worker.detector.stacked import Length, Member, Stack
+from worker.detector.linear import tokens_in
+from worker.detector.stacked import Length, Member, Stack, WeightedSum
 from worker.lab.fitting import balanced_weights, fit_logistic
 from worker.lab.lines import CorpusError
 from worker.lab.splits import folds
@@ -25,6 +27,21 @@ _BATCH: Final = 32
 _ROUNDING: Final = 1e-9
 
 
+REST: Final = "rest"
+
+
+class GeneratorGroup(Struct, frozen=True, kw_only=True):
+    """Generators whose texts are alike, and unlike those of others: tuned by human feedback, say.
+
+    Attributes:
+        name: for people.
+        generators: as the texts name them.
+    """
+
+    name: str
+    generators: tuple[str, ...]
+
+
 class Combination(Struct, frozen=True, kw_only=True):
     """How the members' logits are combined.
 
@@ -32,10 +49,19 @@ class Combination(Struct, frozen=True, kw_only=True):
         penalty: how strongly large weights are held down; they belong to standardised logits.
         by_length: whether weights may change with the length. The length itself then gets a weight too, which
             learns how long the machines' texts are here.
+        groups: groups of generators that get a weighted sum each; all other generators share one.
     """
 
     penalty: float = 1e-3
     by_length: bool = False
+    groups: tuple[GeneratorGroup, ...] = ()
+
+    def group_of(self, sample: Sample) -> str:
+        """Name of the group that a machine's text belongs to."""
+        for group in self.groups:
+            if sample.generator in group.generators:
+                return group.name
+        return REST
 
 
 class Words(NamedTuple):
@@ -75,6 +101,8 @@ def words_of(
         texts: the texts.
         report: told how many texts are done.
     """
+    if not members:
+        return Words(np.zeros((len(texts), 0)), np.zeros(len(texts), np.int64))
     logits: list[list[float]] = []
     tokens: list[int] = []
     for begin in range(0, len(texts), _BATCH):
@@ -85,6 +113,18 @@ def words_of(
         tokens += [max(one.tokens for one in own) for own in zip(*encoded, strict=True)]
         report(len(tokens))
     return Words(np.array(logits).reshape(len(texts), len(members)), np.array(tokens, dtype=np.int64))
+
+
+def beside(parts: Sequence[NDArray[np.float64]], samples: Sequence[Sample], words: Words) -> Words:
+    """The logits of linear members, each of shape (texts,), before those of other ones.
+
+    Args:
+        parts: the linear members'.
+        samples: the texts.
+        words: the other members'; there may be none.
+    """
+    tokens = np.array([tokens_in(len(one.text)) for one in samples], dtype=np.int64)
+    return Words(np.column_stack([*parts, words.logits]), np.maximum(tokens, words.tokens))
 
 
 def fit_stack(
@@ -143,24 +183,59 @@ def _fit(folders: Sequence[str], words: Words, samples: Sequence[Sample], combin
     z, means, scales = _standardised(words.logits, weights)
     length, length_mean, length_scale = _standardised(np.log(np.maximum(words.tokens, 1))[:, None], weights)
     features = np.hstack([z, z * length, length]) if combination.by_length else z
-    coefficients, bias = fit_logistic(features, machine, weights, combination.penalty)
-    count = len(folders)
-    by_length = coefficients[count : 2 * count] if combination.by_length else np.zeros(count)
-    members = [
-        Member(folder=folder, mean=mean, scale=scale, weight=weight, by_length=change)
-        for folder, mean, scale, weight, change in zip(
-            folders, means.tolist(), scales.tolist(), coefficients.tolist(), by_length.tolist(), strict=False
+    groups = np.array([combination.group_of(one) if one.is_machine else "" for one in samples])
+    generators = {(group, one.generator) for group, one in zip(groups, samples, strict=True) if group}
+    sums = []
+    for name in dict.fromkeys((REST, *(group.name for group in combination.groups))):
+        count = sum(group == name for group, _ in generators)
+        if not count:
+            continue
+        taken = ~machine | (groups == name)
+        coefficients, bias = fit_logistic(
+            features[taken],
+            machine[taken],
+            _of_group([one for one, kept in zip(samples, taken, strict=True) if kept], weights[taken]),
+            combination.penalty,
         )
+        sums.append(_sum(coefficients.tolist(), bias, name, count / len(generators), members=len(folders)))
+    members = [
+        Member(folder=folder, mean=mean, scale=scale)
+        for folder, mean, scale in zip(folders, means.tolist(), scales.tolist(), strict=True)
     ]
     return Stack(
         members=tuple(members),
-        bias=bias,
-        length=Length(
-            mean=length_mean.item(), scale=length_scale.item(), weight=coefficients[2 * count].item()
-        )
-        if combination.by_length
-        else None,
+        sums=tuple(sums),
+        length=Length(mean=length_mean.item(), scale=length_scale.item()) if combination.by_length else None,
     )
+
+
+def _sum(coefficients: list[float], bias: float, name: str, share: float, *, members: int) -> WeightedSum:
+    return WeightedSum(
+        generators=name,
+        share=share,
+        bias=bias,
+        weights=tuple(coefficients[:members]),
+        by_length=tuple(coefficients[members : 2 * members]),
+        length=coefficients[-1] if len(coefficients) > members else 0.0,
+    )
+
+
+def _of_group(samples: Sequence[Sample], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The weights, with the machines of each family counting as much as its humans.
+
+    Only some of a family's machines are of the group. Families without any keep their humans, so that what
+    the group's texts have in common with other families is not taken for a machine's.
+    """
+    human: dict[str, float] = defaultdict(float)
+    machine: dict[str, float] = defaultdict(float)
+    for sample, weight in zip(samples, weights.tolist(), strict=True):
+        (machine if sample.is_machine else human)[sample.family] += weight
+    grown = [
+        human[one.family] / machine[one.family] if one.is_machine and human[one.family] else 1.0
+        for one in samples
+    ]
+    found: NDArray[np.float64] = weights * np.array(grown)
+    return found
 
 
 def _standardised(

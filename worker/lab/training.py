@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -12,16 +10,15 @@ from msgspec import Struct
 
 from worker.detector.calibration import Calibration
 from worker.detector.checkpoint import Manifest
-from worker.detector.distortion import words_in
-from worker.detector.linear import LinearDetector, LinearModel, tokens_in
-from worker.detector.ngrams import NgramSpec, prepared
+from worker.detector.linear import LinearDetector, LinearModel
+from worker.detector.ngrams import NgramSpec
 from worker.lab.calibrating import Unseen, calibrated
 from worker.lab.corpus import counts_by_source
-from worker.lab.cropping import cropped
-from worker.lab.fitting import balanced_weights, feature_matrix, fit_logistic, quantised
+from worker.lab.cross_fitting import cross_fit, pieces_of, unseen_pieces
+from worker.lab.fitting import balanced_weights, feature_matrix, fit_logistic, frequent_words, quantised
 from worker.lab.lines import CorpusError
 from worker.lab.measuring import figures_of, logits_of
-from worker.lab.splits import folds, hold_out
+from worker.lab.splits import hold_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,7 +27,6 @@ if TYPE_CHECKING:
 
     from worker.lab.corpus import Sample
 
-_FOLDS: Final = 4
 _FEWEST: Final = 20
 
 
@@ -66,11 +62,13 @@ class Trained(NamedTuple):
         manifest: what goes into its `detector.json`.
         weights: shape (buckets,).
         measured: figures, by what they were measured on.
+        held: the texts that took part in nothing but the figures and the bound.
     """
 
     manifest: Manifest
     weights: NDArray[np.int16]
     measured: dict[str, Any]
+    held: list[Sample]
 
 
 class _Fit(NamedTuple):
@@ -106,7 +104,7 @@ def train_linear(
     fresh = _not_learned_from(further, kept)
     authors = {one.author for one in kept if one.author}
     strangers = [*held, *(one for one in fresh if one.author not in authors)]
-    unknown = _unseen(strangers, logits_of(fit.detector, [one.text for one in strangers]))
+    unknown = unseen_pieces(strangers, logits_of(fit.detector, [one.text for one in strangers]))
     calibration, cut = calibrated(
         fit.unseen, unknown, false_positives=recipe.false_positives, languages=recipe.languages
     )
@@ -123,7 +121,8 @@ def train_linear(
             "held_out": counts_by_source(held),
         },
     )
-    return Trained(manifest, fit.weights, _measured(fit, kept, held, fresh, cut=cut, seed=recipe.seed))
+    measured = _measured(fit, kept, held, fresh, cut=cut, seed=recipe.seed)
+    return Trained(manifest, fit.weights, measured, held)
 
 
 def fit_uncalibrated(samples: Sequence[Sample], recipe: Recipe) -> LinearDetector:
@@ -134,7 +133,7 @@ def fit_uncalibrated(samples: Sequence[Sample], recipe: Recipe) -> LinearDetecto
         recipe: how; nothing is held out.
     """
     recipe = _hiding(recipe, samples)
-    pieces = [*samples, *(crop for crop in _cuts(samples, recipe.seed) if crop is not None)]
+    pieces = pieces_of(samples, crops_seed=recipe.seed, folds_seed=recipe.seed).samples
     features = feature_matrix([piece.text for piece in pieces], recipe.ngrams)
     # A bucket that no text has keeps the coefficient 0; few texts leave most of them out.
     met = np.unique(features.indices)
@@ -147,44 +146,20 @@ def fit_uncalibrated(samples: Sequence[Sample], recipe: Recipe) -> LinearDetecto
 
 
 def _fit(kept: Sequence[Sample], recipe: Recipe, report: Callable[[str], None]) -> _Fit:
-    cuts = _cuts(kept, recipe.seed)
-    pieces = [*kept, *(crop for crop in cuts if crop is not None)]
-    report(f"{len(kept)} texts and {len(pieces) - len(kept)} crops of them to learn from")
-    features = feature_matrix([piece.text for piece in pieces], recipe.ngrams)
-    machine = np.array([piece.is_machine for piece in pieces])
-    weights = balanced_weights(pieces)
-    fold_of_text = folds(kept, _FOLDS, recipe.seed)
-    # A crop is in the fold of the text that it is a piece of.
-    fold_of_crop = [fold for fold, crop in zip(fold_of_text, cuts, strict=True) if crop is not None]
-    fold_of = np.array([*fold_of_text, *fold_of_crop])
-    logits = np.zeros(len(pieces))
-    for fold in range(_FOLDS):
-        report(f"cross-fitting, {fold + 1} of {_FOLDS}")
-        inside = fold_of != fold
-        coefficients, bias = fit_logistic(features[inside], machine[inside], weights[inside], recipe.penalty)
-        logits[~inside] = features[~inside] @ coefficients + bias
-    report("fitting on all of them")
-    coefficients, bias = fit_logistic(features, machine, weights, recipe.penalty)
-    detector, integers, model = _detector(coefficients, bias, recipe)
-    return _Fit(detector, integers, model, _unseen(pieces, logits))
+    pieces = pieces_of(kept, crops_seed=recipe.seed, folds_seed=recipe.seed)
+    report(f"{len(kept)} texts and {len(pieces.samples) - len(kept)} crops of them to learn from")
+    everything = np.ones(len(pieces.samples), bool)
+    fit = cross_fit(pieces, everything, recipe.ngrams, recipe.penalty, report)
+    detector, integers, model = _detector(fit.coefficients, fit.bias, recipe)
+    return _Fit(detector, integers, model, unseen_pieces(pieces.samples, fit.logits))
 
 
 def _hiding(recipe: Recipe, samples: Sequence[Sample]) -> Recipe:
     """The recipe with the words that stay, where others are to be hidden."""
     if recipe.keep_words is None:
         return recipe
-    counts = Counter(words_in(prepared(sample.text) for sample in samples if not sample.is_machine))
-    # Among equally frequent ones the alphabet decides, so that the order of the texts does not.
-    ordered = sorted(counts, key=lambda word: (-counts[word], word))
-    return msgspec.structs.replace(
-        recipe,
-        ngrams=msgspec.structs.replace(recipe.ngrams, kept_words=tuple(ordered[: recipe.keep_words])),
-    )
-
-
-def _cuts(samples: Sequence[Sample], seed: int) -> list[Sample | None]:
-    random = Random(seed)  # noqa: S311 - it places crops, it guards nothing
-    return [cropped(sample, random) for sample in samples]
+    kept = frequent_words(samples, recipe.keep_words)
+    return msgspec.structs.replace(recipe, ngrams=msgspec.structs.replace(recipe.ngrams, kept_words=kept))
 
 
 def _detector(
@@ -218,7 +193,7 @@ def _measured(  # noqa: PLR0913 - each is another part of what is measured
         if not group:
             continue
         logits = logits_of(fit.detector, [one.text for one in group])
-        measured[name] = figures_of(group, logits, _unseen(group, logits), threshold=cut, seed=seed)
+        measured[name] = figures_of(group, logits, unseen_pieces(group, logits), threshold=cut, seed=seed)
     measured["learned from, cross-fitted"] = figures_of(
         kept, fit.unseen.logits[: len(kept)], fit.unseen, threshold=cut, seed=seed
     )
@@ -228,16 +203,6 @@ def _measured(  # noqa: PLR0913 - each is another part of what is measured
 def _not_learned_from(further: Sequence[Sample], kept: Sequence[Sample]) -> list[Sample]:
     learned = {one.doc for one in kept if one.doc} | {one.text for one in kept}
     return [one for one in further if one.doc not in learned and one.text not in learned]
-
-
-def _unseen(pieces: Sequence[Sample], logits: NDArray[np.float64]) -> Unseen:
-    return Unseen(
-        logits=logits,
-        machine=np.array([piece.is_machine for piece in pieces]),
-        families=np.array([piece.family for piece in pieces]),
-        tokens=np.array([tokens_in(len(piece.text)) for piece in pieces]),
-        weights=balanced_weights(pieces),
-    )
 
 
 def _require_both(samples: Sequence[Sample], purpose: str) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from tests.support.faulty_detector import GIVES_NAN, RAISES, FaultyDetector
@@ -18,21 +19,26 @@ from worker.detector.calibration import Calibration
 from worker.detector.checkpoint import Manifest, write_manifest
 from worker.detector.loading import load_detector
 from worker.detector.scoring import Scorer
-from worker.detector.stacked import Length, Member, Stack, StackedDetector
+from worker.detector.stacked import Length, Member, Stack, StackedDetector, WeightedSum
 from worker.errors import DetectorError, FlagstaffError, SettingsError
 from worker.settings import DetectorSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from worker.detector.protocol import Detector
 
 ROOT = Path(__file__).parents[3]
 TEXTS = (*SENTENCES, "", "a", " ".join(SENTENCES * 3))
-FIRST = Member(folder="first", mean=0.5, scale=2.0, weight=1.5)
-SECOND = Member(folder="second", mean=-1.0, scale=0.25, weight=-0.5)
+FIRST = Member(folder="first", mean=0.5, scale=2.0)
+SECOND = Member(folder="second", mean=-1.0, scale=0.25)
+SUM = WeightedSum(bias=0.25, weights=(1.5, -0.5))
 
 
-def stack(*members: Member, bias: float = 0.25, length: Length | None = None) -> Stack:
-    return Stack(members=members or (FIRST, SECOND), bias=bias, length=length)
+def stack(
+    *sums: WeightedSum, members: Sequence[Member] = (FIRST, SECOND), length: Length | None = None
+) -> Stack:
+    return Stack(members=tuple(members), sums=sums or (SUM,), length=length)
 
 
 def save(folder: Path, combination: Stack, **fields: Any) -> Path:
@@ -74,13 +80,30 @@ def test_a_logit_is_the_combination_of_the_members_logits(folder: Path) -> None:
 
 
 def test_weights_may_change_with_the_length(folder: Path) -> None:
-    members = (FIRST, Member(folder="second", mean=0.0, scale=1.0, weight=0.5, by_length=0.75))
-    save(folder, stack(*members, length=Length(mean=2.0, scale=0.5, weight=3.0)))
+    changing = WeightedSum(bias=0.25, weights=(1.5, 0.5), by_length=(0.0, 0.75), length=3.0)
+    members = (FIRST, Member(folder="second", mean=0.0, scale=1.0))
+    save(folder, stack(changing, members=members, length=Length(mean=2.0, scale=0.5)))
     first, second = load(folder / "first"), load(folder / "second")
     expected = []
     for text, one, other in zip(TEXTS, logits(first), logits(second), strict=True):
         size = (math.log(max(1, math.ceil(len(text) / 4))) - 2.0) / 0.5
         expected.append(0.25 + 3.0 * size + 1.5 * (one - 0.5) / 2.0 + (0.5 + 0.75 * size) * other)
+    assert logits(load(folder)) == pytest.approx(expected)
+
+
+def test_a_text_may_look_like_that_of_either_group(folder: Path) -> None:
+    sums = (
+        WeightedSum(generators="early", share=0.75, bias=0.25, weights=(1.5, -0.5)),
+        WeightedSum(generators="late", share=0.25, bias=-400.0, weights=(0.0, 90.0)),
+    )
+    save(folder, stack(*sums))
+    expected = []
+    for one, other in zip(logits(load(folder / "first")), logits(load(folder / "second")), strict=True):
+        early = 0.25 + 1.5 * (one - 0.5) / 2.0 - 0.5 * (other + 1.0) / 0.25
+        late = -400.0 + 90.0 * (other + 1.0) / 0.25
+        expected.append(float(np.logaddexp(math.log(0.75) + early, math.log(0.25) + late)))
+    # Of so large odds neither must run over.
+    assert max(expected) > 710
     assert logits(load(folder)) == pytest.approx(expected)
 
 
@@ -94,7 +117,8 @@ def test_members_of_any_kind(tmp_path: Path) -> None:
     write_manifest(encoder, Manifest(format=1, kind="transformers", name="e", labels=("human", "machine")))
     save_zero_shot(whole / "zero-shot", model, "mean-log-rank")
     names = ("inner", "encoder", "zero-shot")
-    save(whole, stack(*(Member(folder=name, mean=0.0, scale=1.0, weight=1.0) for name in names), bias=0.0))
+    even = WeightedSum(bias=0.0, weights=(1.0, 1.0, 1.0))
+    save(whole, stack(even, members=[Member(folder=name, mean=0.0, scale=1.0) for name in names]))
     members = [load(whole / name, device="cpu", dtype="float32") for name in names]
     detector = load(whole, device="cpu", dtype="float32")
     expected = [sum(said) for said in zip(*(logits(member) for member in members), strict=True)]
@@ -113,14 +137,14 @@ def test_members_of_any_kind(tmp_path: Path) -> None:
 def test_a_digest_depends_on_members_weights_and_calibration(folder: Path) -> None:
     found = [load(folder).digest]
     (folder / "first").rename(folder / "renamed")
-    save(folder, stack(Member(folder="renamed", mean=0.5, scale=2.0, weight=1.5), SECOND))
+    save(folder, stack(members=(Member(folder="renamed", mean=0.5, scale=2.0), SECOND)))
     assert load(folder).digest == found[0]
     (folder / "renamed").rename(folder / "first")
-    save(folder, stack(bias=0.5))
+    save(folder, stack(WeightedSum(bias=0.5, weights=(1.5, -0.5))))
     found.append(load(folder).digest)
     save(folder, stack(), calibration=Calibration(fitted=True, slope=2.0))
     found.append(load(folder).digest)
-    save(folder, stack(Member(folder="second", mean=0.5, scale=2.0, weight=1.5), SECOND))
+    save(folder, stack(members=(Member(folder="second", mean=0.5, scale=2.0), SECOND)))
     found.append(load(folder).digest)
     save(folder, stack())
     linear_checkpoint(folder / "second", bias=7.0)
@@ -174,8 +198,25 @@ def test_a_calibrated_stack_is_run_in_its_calibrations_format(folder: Path) -> N
 def test_a_manifest_without_its_members(folder: Path) -> None:
     change(folder, stacked=None)
     assert "no `stacked`" in refused(DetectorError, folder)
-    change(folder, stacked={"members": [], "bias": 0.0})
+    change(folder, stacked={"members": [], "sums": [{"bias": 0.0, "weights": []}]})
     assert "not valid" in refused(DetectorError, folder)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"weights": [1.0, 2.0]}, "another number of `weights`"),
+        ({"by_length": [1.0, 2.0]}, "another number of `weights` or `by_length`"),
+        ({"by_length": [1.0]}, "no `length`"),
+        ({"length": 1.0}, "no `length`"),
+        ({"share": 0.5}, "add up to 1"),
+        ({"share": 0.0}, "not valid"),
+    ],
+)
+def test_a_sum_that_is_none(folder: Path, fields: dict[str, Any], said: str) -> None:
+    member = {"folder": "first", "mean": 0.0, "scale": 1.0}
+    change(folder, stacked={"members": [member], "sums": [{"bias": 0.0, "weights": [1.0]} | fields]})
+    assert said in refused(DetectorError, folder)
 
 
 def test_a_manifest_with_the_labels_turned_round(folder: Path) -> None:
@@ -188,14 +229,13 @@ def test_a_manifest_with_the_labels_turned_round(folder: Path) -> None:
     [
         ({"folder": "../other"}, "no path inside"),
         ({"scale": 0.0}, "not valid"),
-        ({"by_length": 1.0}, "no `length`"),
         ({"folder": "third"}, "'third'"),
         ({"folder": "."}, "a member of itself"),
     ],
 )
 def test_a_member_that_is_none(folder: Path, fields: dict[str, Any], said: str) -> None:
-    member = {"folder": "first", "mean": 0.0, "scale": 1.0, "weight": 1.0} | fields
-    change(folder, stacked={"members": [member], "bias": 0.0})
+    member = {"folder": "first", "mean": 0.0, "scale": 1.0} | fields
+    change(folder, stacked={"members": [member], "sums": [{"bias": 0.0, "weights": [1.0]}]})
     assert said in refused(DetectorError, folder)
 
 
@@ -205,7 +245,7 @@ def test_a_stack_that_is_a_member_of_its_own_member(folder: Path, tmp_path: Path
     inner.mkdir()
     (inner / "first").symlink_to(folder)
     (folder / "second").symlink_to(inner)
-    save(inner, stack(FIRST))
+    save(inner, stack(WeightedSum(bias=0.0, weights=(1.0,)), members=(FIRST,)))
     assert "a member of itself" in refused(DetectorError, folder)
 
 

@@ -157,7 +157,7 @@ def test_a_language_model_of_several_members_is_copied_once(tmp_path: Path) -> N
         for name in ("curvature", "mean-log-probability")
     }
     manifest = Manifest(format=1, kind="stacked", name="s", labels=("human", "machine"))
-    write_stacked(tmp_path / "stack", TrainedStack(manifest, dict(folders), {}))
+    write_stacked(tmp_path / "stack", TrainedStack(manifest, {}, dict(folders), {}, []))
     weights = [tmp_path / "stack" / name / "gpt2" / "model.safetensors" for name in folders]
     assert weights[0].samefile(weights[1])
     assert not weights[1].readlink().is_absolute()
@@ -174,11 +174,11 @@ def test_members_that_lie_in_the_directory_stay_and_others_are_not_overwritten(
     own = save_linear(out / "half-0", samples(40, 5))
     before = (own / "weights.safetensors").read_bytes()
     manifest = Manifest(format=1, kind="stacked", name="s", labels=("human", "machine"))
-    write_stacked(out, TrainedStack(manifest, {"half-0": own, "half-1": members[1]}, {}))
+    write_stacked(out, TrainedStack(manifest, {}, {"half-0": own, "half-1": members[1]}, {}, []))
     assert (own / "weights.safetensors").read_bytes() == before
     assert read_manifest(out / "half-1") == read_manifest(members[1])
     with pytest.raises(DetectorError, match="is there already"):
-        write_stacked(out, TrainedStack(manifest, {"half-0": members[0]}, {}))
+        write_stacked(out, TrainedStack(manifest, {}, {"half-0": members[0]}, {}, []))
 
 
 def test_members_of_one_name_get_two(members: list[Path], tmp_path: Path) -> None:
