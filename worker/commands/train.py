@@ -104,7 +104,7 @@ def train(  # noqa: PLR0913 - one parameter an option
     keep_words: int | None,
     member: tuple[Path, ...],
     linear: tuple[LinearPart, ...],
-    generators: tuple[GeneratorGroup, ...],
+    group: tuple[GeneratorGroup, ...],
     held_out: Path | None,
     seed: int,
     **of_encoder: Any,
@@ -141,7 +141,7 @@ def train(  # noqa: PLR0913 - one parameter an option
     command += [part for one in language for part in ("--language", one)]
     command += ["--keep-words", str(keep_words)] if keep_words is not None else []
     command += [part for folder in member for part in ("--member", folder.name)]
-    command += in_words(linear, generators)
+    command += in_words(linear, group)
     command += ["--held-out", held_out.name] if held_out is not None else []
     command += ["--seed", str(seed), "--out", out.name]
     provenance = {"command": shlex.join(command)}
@@ -156,7 +156,7 @@ def train(  # noqa: PLR0913 - one parameter an option
             languages=language,
             seed=seed,
             linear=linear,
-            generators=generators,
+            groups=group,
         )
         combined = train_stacked(read_samples(data), read_samples(measure), member, stack, _say)
         manifest = combined.manifest

@@ -66,15 +66,15 @@ _OPTIONS: Final = (
         "--kind stacked.",
     ),
     click.option(
-        "--generators",
-        "generators",
+        "--group",
+        "group",
         type=_Group(),
         multiple=True,
         help="A group of generators that gets a weighted sum of its own, as tuned=gpt-3.5-turbo,gpt-4; all "
         f"others are the group `{REST}`. May be repeated. For --kind stacked.",
     ),
 )
-NAMES: Final = ("member", "linear", "generators")
+NAMES: Final = ("member", "linear", "group")
 
 
 def stacked_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -91,45 +91,45 @@ def stack_recipe(  # noqa: PLR0913 - what all kinds share, and a stack's own
     languages: tuple[str, ...],
     seed: int,
     linear: tuple[LinearPart, ...],
-    generators: tuple[GeneratorGroup, ...],
+    groups: tuple[GeneratorGroup, ...],
 ) -> StackRecipe:
     """The recipe that the options ask for.
 
     Raises:
         UsageError: a member's group is not among the groups, or a generator or a name stands in two.
     """
-    names = [group.name for group in generators]
+    names = [group.name for group in groups]
     _check_once(names, "name")
-    _check_once([one for group in generators for one in group.generators], "generator")
+    _check_once([one for group in groups for one in group.generators], "generator")
     for part in linear:
         for group in part.groups:
             if group not in {REST, *names}:
                 raise click.UsageError(
                     f"--linear names the group {group!r}; say which generators it has: "
-                    f"--generators {group}=NAME,NAME"
+                    f"--group {group}=NAME,NAME"
                 )
     return StackRecipe(
         name=name,
         parts=linear,
-        combination=Combination(groups=generators),
+        combination=Combination(groups=groups),
         hold_out=hold_out,
         languages=languages,
         seed=seed,
     )
 
 
-def in_words(linear: Sequence[LinearPart], generators: Sequence[GeneratorGroup]) -> list[str]:
+def in_words(linear: Sequence[LinearPart], groups: Sequence[GeneratorGroup]) -> list[str]:
     """The two options as they stand on a command line."""
     words: list[str] = []
     for part in linear:
         kept = _ALL if part.keep_words is None else str(part.keep_words)
         words += ["--linear", f"{kept}:{'+'.join(part.groups)}" if part.groups else kept]
-    for group in generators:
-        words += ["--generators", f"{group.name}={','.join(group.generators)}"]
+    for group in groups:
+        words += ["--group", f"{group.name}={','.join(group.generators)}"]
     return words
 
 
 def _check_once(names: Sequence[str], what: str) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise click.UsageError(f"--generators: the {what} {name!r} stands there twice")
+            raise click.UsageError(f"--group: the {what} {name!r} stands there twice")

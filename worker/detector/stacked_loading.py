@@ -30,8 +30,8 @@ def load_stacked(
     Args:
         folder: the directory.
         manifest: its `detector.json`, of kind `stacked`.
-        settings: device, number format, token budget and windows of every member. A linear member runs on the
-            CPU in its one format, whatever they say.
+        settings: device, number format, token budget and windows of every member. Beside others a linear one
+            runs on the CPU in its one format, whatever they say; alone they refuse what they can't do.
         load: makes the detector of a member's directory.
 
     Raises:
@@ -46,18 +46,37 @@ def load_stacked(
             f"detector: {folder / MANIFEST}: a stacked detector's `labels` are human, machine in this order"
         )
     settings = _in_calibrated_format(settings, manifest)
-    members = []
-    for member in stack.members:
-        own = folder / member.folder
-        described = read_manifest(own)
-        if described is None:
-            raise DetectorError(
-                f"detector: {folder / MANIFEST} names the member {member.folder!r}, but {own / MANIFEST} is "
-                "missing; copy the whole directory again"
-            )
-        plain = described.kind == "linear"
-        members.append(load(replace(settings, device="auto", dtype="auto") if plain else settings, own))
+    described = {member.folder: _described(folder, member.folder) for member in stack.members}
+    plain = {
+        name: _is_plain(folder / name, one, frozenset({folder.resolve()})) for name, one in described.items()
+    }
+    settings_of_plain = settings if all(plain.values()) else replace(settings, device="auto", dtype="auto")
+    members = [
+        load(settings_of_plain if plain[member.folder] else settings, folder / member.folder)
+        for member in stack.members
+    ]
     return StackedDetector(manifest.name, stack, members, manifest.calibration)
+
+
+def _described(folder: Path, member: str) -> Manifest:
+    described = read_manifest(folder / member)
+    if described is None:
+        raise DetectorError(
+            f"detector: {folder / MANIFEST} names the member {member!r}, but {folder / member / MANIFEST} is "
+            "missing; copy the whole directory again"
+        )
+    return described
+
+
+def _is_plain(folder: Path, manifest: Manifest, above: frozenset[Path]) -> bool:
+    """Whether it is linear, or a stack of nothing else; one that holds itself is refused later on."""
+    if manifest.kind != "stacked" or manifest.stacked is None or folder.resolve() in above:
+        return manifest.kind == "linear"
+    inside = above | {folder.resolve()}
+    return all(
+        _is_plain(folder / member.folder, _described(folder, member.folder), inside)
+        for member in manifest.stacked.members
+    )
 
 
 def _in_calibrated_format(settings: DetectorSettings, manifest: Manifest) -> DetectorSettings:

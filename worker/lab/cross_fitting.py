@@ -86,6 +86,9 @@ def cross_fit(
         CorpusError: without one of the folds there are texts of one label only.
     """
     features = feature_matrix([piece.text for piece in pieces.samples], spec)
+    # A bucket that no text has keeps the coefficient 0; few texts leave most of them out.
+    met = np.unique(features.indices)
+    features = features[:, met]
     machine = np.array([piece.is_machine for piece in pieces.samples])
     weights = np.zeros(len(pieces.samples))
     weights[chosen] = balanced_weights(
@@ -105,7 +108,9 @@ def cross_fit(
         coefficients, bias = fit_logistic(features[inside], machine[inside], weights[inside], penalty)
         logits[outside] = features[outside] @ coefficients + bias
     report("fitting on all of them")
-    coefficients, bias = fit_logistic(features[chosen], machine[chosen], weights[chosen], penalty)
+    own, bias = fit_logistic(features[chosen], machine[chosen], weights[chosen], penalty)
+    coefficients = np.zeros(spec.buckets)
+    coefficients[met] = own
     return CrossFit(coefficients, bias, logits)
 
 

@@ -161,8 +161,28 @@ def test_a_text_that_one_member_fails_on_is_failed_alone(folder: Path) -> None:
     assert results[0::2] == logits(load(folder), ("one", "three"))
 
 
-def test_linear_members_alone_need_no_torch_and_run_whatever_the_device(folder: Path) -> None:
-    assert logits(load(folder, device="cuda", dtype="bfloat16")) == logits(load(folder))
+def test_a_linear_member_beside_others_runs_whatever_the_format(folder: Path) -> None:
+    encoder = save_roberta(folder / "encoder")
+    write_manifest(encoder, Manifest(format=1, kind="transformers", name="e", labels=("human", "machine")))
+    names = ("first", "inner", "encoder")
+    shutil.copytree(folder, folder / "inner", ignore=shutil.ignore_patterns("inner", "encoder"))
+    even = WeightedSum(bias=0.0, weights=(1.0, 1.0, 1.0))
+    save(folder, stack(even, members=[Member(folder=name, mean=0.0, scale=1.0) for name in names]))
+    first, inner = logits(load(folder / "first")), logits(load(folder / "inner"))
+    encoder_alone = logits(load(folder / "encoder", device="cpu", dtype="bfloat16"))
+    expected = [sum(said) for said in zip(first, inner, encoder_alone, strict=True)]
+    assert logits(load(folder, device="cpu", dtype="bfloat16")) == pytest.approx(expected)
+
+
+def test_linear_members_alone_refuse_what_they_can_not_do(folder: Path) -> None:
+    assert "runs on the CPU only" in refused(SettingsError, folder, device="cuda")
+    assert "has one format" in refused(SettingsError, folder, dtype="bfloat16")
+    save(folder, stack(), calibration=Calibration(fitted=True))
+    assert "calibrated in float32" in refused(SettingsError, folder, dtype="int8")
+    assert logits(load(folder, device="cpu", dtype="float32")) == logits(load(folder))
+
+
+def test_linear_members_alone_need_no_torch(folder: Path) -> None:
     code = (
         "import sys\n"
         "from worker.detector.loading import load_detector\n"
@@ -190,9 +210,11 @@ def change(folder: Path, **fields: Any) -> None:
 
 
 def test_a_calibrated_stack_is_run_in_its_calibrations_format(folder: Path) -> None:
+    encoder = save_roberta(folder / "second")
+    write_manifest(encoder, Manifest(format=1, kind="transformers", name="e", labels=("human", "machine")))
     save(folder, stack(), calibration=Calibration(fitted=True, number_format="bfloat16"))
-    assert "calibrated in bfloat16" in refused(SettingsError, folder, dtype="float32")
-    assert logits(load(folder, dtype="bfloat16")) == logits(load(folder))
+    assert "calibrated in bfloat16" in refused(SettingsError, folder, device="cpu", dtype="float32")
+    assert logits(load(folder, device="cpu", dtype="bfloat16")) == logits(load(folder, device="cpu"))
 
 
 def test_a_manifest_without_its_members(folder: Path) -> None:
