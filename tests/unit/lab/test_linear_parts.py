@@ -73,10 +73,10 @@ def test_a_member_learns_its_groups_texts_and_says_something_of_all() -> None:
 
 
 def test_the_logits_of_what_is_learned_from_are_of_weights_that_had_not_seen_the_author() -> None:
-    # Every author has a word of his own, and nothing else tells.
+    # Every author has a sign of his own, and nothing else tells.
     made = [
         Sample(
-            text=f"w{number % 24}x " * 9 + str(number // 24),
+            text=" ".join([chr(ord("a") + number % 24)] * (9 + number // 24)),
             label="machine" if number % 2 else "human",
             source="s",
             author=f"{number % 24}",
