@@ -44,7 +44,6 @@ _DRAWS: Final = 1_000
 _POSTS: Final = (1, 5, 25)
 _OF_AN_AUTHOR: Final = 200
 _BASELINE: Final = "n-grams"
-_PLAIN: Final = LinearPart()
 
 
 class Way(NamedTuple):
@@ -54,26 +53,28 @@ class Way(NamedTuple):
     combination: Combination = Combination()
 
 
-_LATE: Final = GeneratorGroup(name="tuned", generators=("gpt-3.5-turbo", "gpt-4"))
-_COLD: Final = GeneratorGroup(name="cold", generators=("davinci", "gpt-3.5-turbo", "gpt-4"))
+_PLAIN: Final = LinearPart()
+_60, _150 = LinearPart(keep_words=60), LinearPart(keep_words=150)
+_TUNED: Final = GeneratorGroup(name="tuned", generators=("gpt-3.5-turbo", "gpt-4"))
 _BOTS: Final = GeneratorGroup(name="bots", generators=("gpt2", "rnn", "other"))
+_OF_TUNED: Final = LinearPart(groups=("tuned",))
+_SHIPS: Final = (_PLAIN, _60, _150, _OF_TUNED)
+_SMALL: Final = GeneratorGroup(name="small", generators=("gpt2-small",))
+_NEO: Final = GeneratorGroup(name="neo", generators=("gpt-neo-125M",))
 _WAYS: Final[dict[str, Way]] = {
     _BASELINE: Way((_PLAIN,)),
-    "150": Way((LinearPart(keep_words=150),)),
-    "150, penalty 1e-4": Way((LinearPart(keep_words=150, penalty=1e-4),)),
-    "150, penalty 3e-4": Way((LinearPart(keep_words=150, penalty=3e-4),)),
-    "plain, penalty 1e-4": Way((LinearPart(penalty=1e-4),)),
-    "150, longest 6": Way((LinearPart(keep_words=150, longest=6),)),
-    "150, longest 6, penalty 1e-4": Way((LinearPart(keep_words=150, longest=6, penalty=1e-4),)),
-    "60, longest 6": Way((LinearPart(keep_words=60, longest=6, penalty=1e-4),)),
-    "500, penalty 1e-4": Way((LinearPart(keep_words=500, penalty=1e-4),)),
-    "tuned": Way((LinearPart(groups=("tuned",)),), Combination(groups=(_LATE,))),
-    "plain+150+tuned, tuned": Way(
-        (_PLAIN, LinearPart(keep_words=150), LinearPart(groups=("tuned",))), Combination(groups=(_LATE,))
-    ),
-    "plain+150+tuned, tuned, bots": Way(
-        (_PLAIN, LinearPart(keep_words=150), LinearPart(groups=("tuned",))),
-        Combination(groups=(_LATE, _BOTS)),
+    "60 words stay": Way((_60,)),
+    "150 words stay": Way((_150,)),
+    "150 words stay, up to 6 characters": Way((LinearPart(keep_words=150, longest=6),)),
+    "150 words stay, penalty 3e-4": Way((LinearPart(keep_words=150, penalty=3e-4),)),
+    "500 words stay": Way((LinearPart(keep_words=500),)),
+    "all and 60": Way((_PLAIN, _60)),
+    "all, 60, 150, tuned": Way(_SHIPS, Combination(groups=(_TUNED,))),
+    # The one that ships.
+    "the same, bots a group too": Way(_SHIPS, Combination(groups=(_TUNED, _BOTS))),
+    "and an expert each for two more groups": Way(
+        (*_SHIPS, LinearPart(groups=("small",)), LinearPart(groups=("neo",))),
+        Combination(groups=(_TUNED, _BOTS, _SMALL, _NEO)),
     ),
 }
 
@@ -204,7 +205,7 @@ def show(rows: Sequence[dict[str, Any]]) -> None:
             if isinstance(figures, dict):
                 area, gain = figures["auroc"], figures["gain"]
                 print(
-                    f"  {name:34} {area['value']:.3f}  {area['low']:.3f} to {area['high']:.3f}"
+                    f"  {name:40} {area['value']:.3f}  {area['low']:.3f} to {area['high']:.3f}"
                     f"   {gain['value']:+.3f}  {gain['low']:+.3f} to {gain['high']:+.3f}"
                 )
     print(json.dumps(rows))

@@ -1,4 +1,4 @@
-"""From logits of texts that the detector was not trained on to its calibration."""
+"""What logits of texts that a detector was not trained on say of it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from scipy.stats import beta
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from worker.detector.calibration import Calibration, NumberFormat, sigmoid
-from worker.lab.lines import CorpusError
+from worker.detector.calibration import sigmoid
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 CONFIDENCE: Final = 0.95
@@ -56,51 +57,9 @@ class Unseen(NamedTuple):
         )
 
 
-def calibrated(
-    own: Unseen,
-    strangers: Unseen,
-    *,
-    false_positives: float,
-    languages: tuple[str, ...],
-    number_format: NumberFormat | None = None,
-) -> tuple[Calibration, float]:
-    """Slope, intercept, range and threshold of some texts, and the bound on false positives of others.
-
-    Args:
-        own: texts that were learned from, with logits of weights that had not seen them (cross-fitting).
-        strangers: texts that took part in nothing, with the final weights' logits.
-        false_positives: share of each family's human texts that may exceed the threshold.
-        languages: of the texts.
-        number_format: that the logits were computed in; None where the detector has one only.
-
-    Returns:
-        The calibration, and the logit of its threshold.
-
-    Raises:
-        CorpusError: there is no length at which the detector means something, or nothing to count on there.
-    """
-    slope, intercept = platt(own)
-    cut = threshold_logit(own, false_positives)
-    least, most = shortest_useful(own, cut, false_positives), longest_known(own)
-    inside = strangers.of_length(least, most)
-    if least > most or inside.machine.all():
-        raise CorpusError(
-            "there is no length of text at which the detector can be calibrated: that takes at least "
-            f"{ENOUGH_HUMANS} human texts of a similar length, machine texts that it tells from them, and "
-            "held-out human texts of that length"
-        )
-    calibration = Calibration(
-        fitted=True,
-        slope=slope,
-        intercept=intercept,
-        min_tokens=least,
-        max_tokens=most,
-        languages=languages,
-        threshold=threshold_probability(cut, slope, intercept),
-        false_positive_bound=false_positive_bound(inside, cut),
-        number_format=number_format,
-    )
-    return calibration, cut
+def joined(parts: Sequence[Unseen]) -> Unseen:
+    """All their texts, in order."""
+    return Unseen(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def platt(unseen: Unseen) -> tuple[float, float]:
@@ -137,7 +96,8 @@ def shortest_useful(unseen: Unseen, logit: float, target: float) -> int:
     a machine do not count.
     """
     shortest = _LENGTHS[-1]
-    for low, human, machine in reversed(by_length(unseen)):
+    for low, inside in reversed(length_classes(unseen)):
+        human, machine = (unseen.logits[inside & label] for label in (~unseen.machine, unseen.machine))
         if len(human) >= ENOUGH_HUMANS and len(machine):
             above = int((human > logit).sum())
             if lower_bound(above, len(human)) > target or auroc(human, machine) < _USEFUL_AUROC:
@@ -146,13 +106,12 @@ def shortest_useful(unseen: Unseen, logit: float, target: float) -> int:
     return shortest
 
 
-def by_length(unseen: Unseen) -> list[tuple[int, NDArray[np.float64], NDArray[np.float64]]]:
-    """The classes of lengths: (fewest tokens, logits of the humans' texts, logits of the machines')."""
-    classes = []
-    for low, high in pairwise((*_LENGTHS, np.iinfo(np.int64).max)):
-        inside = unseen.of_length(low, high - 1)
-        classes.append((low, inside.logits[~inside.machine], inside.logits[inside.machine]))
-    return classes
+def length_classes(unseen: Unseen) -> list[tuple[int, NDArray[np.bool_]]]:
+    """The classes of lengths: (fewest tokens, which texts are of it, shape (texts,))."""
+    return [
+        (low, (unseen.tokens >= low) & (unseen.tokens < high))
+        for low, high in pairwise((*_LENGTHS, np.iinfo(np.int64).max))
+    ]
 
 
 def longest_known(unseen: Unseen) -> int:

@@ -118,8 +118,8 @@ def unseen_pieces(samples: Sequence[Sample], logits: NDArray[np.float64]) -> Uns
     """The texts with their logits, as a calibration takes them; lengths are a linear detector's."""
     return Unseen(
         logits=logits,
-        machine=np.array([piece.is_machine for piece in samples]),
-        families=np.array([piece.family for piece in samples]),
+        machine=np.array([piece.is_machine for piece in samples], dtype=bool),
+        families=np.array([piece.family for piece in samples], dtype=np.str_),
         tokens=np.array([tokens_in(len(piece.text)) for piece in samples]),
         weights=balanced_weights(samples),
     )

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from msgspec import Struct
 
-from worker.lab.calibrating import auroc, by_length
+from worker.lab.calibrating import auroc, length_classes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from worker.detector.calibration import Calibration
     from worker.detector.protocol import Detector
     from worker.lab.calibrating import Unseen
     from worker.lab.corpus import Sample
@@ -106,48 +107,65 @@ def logits_of(detector: Detector, texts: Sequence[str]) -> NDArray[np.float64]:
 
 
 def figures_of(
-    samples: Sequence[Sample], logits: NDArray[np.float64], pieces: Unseen, *, threshold: float, seed: int
+    samples: Sequence[Sample], pieces: Unseen, calibration: Calibration, *, seed: int
 ) -> dict[str, Any]:
     """All figures below, as `measured.json` names them.
 
     Args:
         samples: whole texts.
-        logits: theirs, shape (samples,).
-        pieces: the same and pieces of them, which are what is measured by length.
-        threshold: the logit above which a text counts as found.
+        pieces: the same, and after them pieces of them, which are what is measured by length.
+        calibration: says which texts are above its threshold.
         seed: of the draws of authors' posts.
     """
+    logits = pieces.logits[: len(samples)]
+    above = above_threshold(pieces, calibration)
+    of_samples = above[: len(samples)]
     return {
-        "texts": by_generator(samples, logits, threshold),
-        "humans": by_human_source(samples, logits, threshold),
+        "texts": by_generator(samples, logits, of_samples),
+        "humans": by_human_source(samples, of_samples),
         "authors": by_author(samples, logits, seed),
-        "lengths": by_lengths(pieces, threshold),
+        "lengths": by_lengths(pieces, above),
     }
 
 
+def above_threshold(unseen: Unseen, calibration: Calibration) -> NDArray[np.bool_]:
+    """Which texts are above a calibration's threshold, shape (texts,), whether or not it covers them."""
+    pairs = zip(unseen.logits.tolist(), unseen.tokens.tolist(), strict=True)
+    cut = calibration.threshold_log_odds
+    return np.array([calibration.log_odds(logit, tokens) > cut for logit, tokens in pairs], dtype=bool)
+
+
 def by_generator(
-    samples: Sequence[Sample], logits: NDArray[np.float64], threshold: float | None
+    samples: Sequence[Sample], logits: NDArray[np.float64], above: NDArray[np.bool_] | None = None
 ) -> list[Comparison]:
     """A comparison for each family and generator, those of a family together first.
 
     Args:
         samples: the texts.
         logits: shape (samples,).
-        threshold: the logit above which a text counts as found, or None.
+        above: which of them are above the threshold, shape (samples,); None where there is none.
     """
-    human: dict[str, list[float]] = defaultdict(list)
-    machine: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for sample, logit in zip(samples, logits.tolist(), strict=True):
+    human: dict[str, list[int]] = defaultdict(list)
+    machine: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for place, sample in enumerate(samples):
         if not sample.is_machine:
-            human[sample.family].append(logit)
+            human[sample.family].append(place)
             continue
-        machine[sample.family, "all"].append(logit)
+        machine[sample.family, "all"].append(place)
         # Sources of one family that differ in how the same generator was used are told apart.
         part = sample.source.partition(":")[2]
         named = " ".join(filter(None, (sample.generator or "unknown", f"({part})" if part else "")))
-        machine[sample.family, named].append(logit)
+        machine[sample.family, named].append(place)
     return [
-        _comparison(family, generator, np.array(human[family]), np.array(theirs), threshold)
+        Comparison(
+            family=family,
+            generator=generator,
+            machine=len(theirs),
+            human=len(human[family]),
+            auroc=round(auroc(logits[human[family]], logits[theirs]), 3),
+            found=None if above is None else _share(above[theirs]),
+            wrongly=None if above is None else _share(above[human[family]]),
+        )
         for (family, generator), theirs in sorted(machine.items())
         if human[family]
     ]
@@ -199,53 +217,42 @@ def mean_logits(
     return np.array(drawn)
 
 
-def by_lengths(unseen: Unseen, threshold: float) -> list[LengthComparison]:
-    """A comparison for each class of lengths that has texts of both labels."""
-    return [
-        LengthComparison(
-            from_tokens=low,
-            machine=len(machine),
-            human=len(human),
-            auroc=round(auroc(human, machine), 3),
-            found=_share_above(machine, threshold),
-            wrongly=_share_above(human, threshold),
-        )
-        for low, human, machine in by_length(unseen)
-        if len(human) and len(machine)
-    ]
+def by_lengths(unseen: Unseen, above: NDArray[np.bool_]) -> list[LengthComparison]:
+    """A comparison for each class of lengths that has texts of both labels.
+
+    Args:
+        unseen: the texts.
+        above: which of them are above the threshold, shape (texts,).
+    """
+    found = []
+    for low, inside in length_classes(unseen):
+        machine, human = inside & unseen.machine, inside & ~unseen.machine
+        if machine.any() and human.any():
+            area = auroc(unseen.logits[human], unseen.logits[machine])
+            found.append(
+                LengthComparison(
+                    from_tokens=low,
+                    machine=int(machine.sum()),
+                    human=int(human.sum()),
+                    auroc=round(area, 3),
+                    found=_share(above[machine]),
+                    wrongly=_share(above[human]),
+                )
+            )
+    return found
 
 
-def by_human_source(
-    samples: Sequence[Sample], logits: NDArray[np.float64], threshold: float
-) -> list[HumanShare]:
-    """The share above the threshold for each source of human texts."""
-    human: dict[str, list[float]] = defaultdict(list)
-    for sample, logit in zip(samples, logits.tolist(), strict=True):
+def by_human_source(samples: Sequence[Sample], above: NDArray[np.bool_]) -> list[HumanShare]:
+    """The share above the threshold for each source of human texts; `above` has the shape (samples,)."""
+    human: dict[str, list[bool]] = defaultdict(list)
+    for sample, over in zip(samples, above.tolist(), strict=True):
         if not sample.is_machine:
-            human[sample.source].append(logit)
+            human[sample.source].append(over)
     return [
-        HumanShare(source=source, human=len(theirs), wrongly=_share_above(np.array(theirs), threshold))
+        HumanShare(source=source, human=len(theirs), wrongly=_share(np.array(theirs)))
         for source, theirs in sorted(human.items())
     ]
 
 
-def _comparison(
-    family: str,
-    generator: str,
-    human: NDArray[np.float64],
-    machine: NDArray[np.float64],
-    threshold: float | None,
-) -> Comparison:
-    return Comparison(
-        family=family,
-        generator=generator,
-        machine=len(machine),
-        human=len(human),
-        auroc=round(auroc(human, machine), 3),
-        found=None if threshold is None else _share_above(machine, threshold),
-        wrongly=None if threshold is None else _share_above(human, threshold),
-    )
-
-
-def _share_above(logits: NDArray[np.float64], threshold: float) -> float:
-    return round(float((logits > threshold).mean()), 4)
+def _share(above: NDArray[np.bool_]) -> float:
+    return round(float(above.mean()), 4)

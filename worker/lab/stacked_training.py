@@ -8,10 +8,12 @@ import msgspec
 import numpy as np
 from msgspec import Struct, field
 
-from worker.detector.calibration import NumberFormat
+from worker.detector.calibration import Calibration, NumberFormat
 from worker.detector.checkpoint import Manifest
 from worker.errors import DetectorError
-from worker.lab.calibrating import Unseen, calibrated
+from worker.lab.calibrating import Unseen, joined
+from worker.lab.calibration.calibrate import made
+from worker.lab.calibration.of_training import training_request
 from worker.lab.corpus import counts_by_source
 from worker.lab.cross_fitting import pieces_of
 from worker.lab.evaluation.learned import Learned
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from worker.detector.protocol import Detector
+    from worker.detector.stacked import Stack
     from worker.lab.corpus import Sample
 
 
@@ -91,8 +94,9 @@ def train_stacked(
     """Fits on what is not held out, calibrates, and measures on what is, and on further texts.
 
     The calibration comes from cross-fitted logits; the bound on false positives is counted with the final
-    weights, on human texts that took part in nothing. What a member's provenance says it learned from is left
-    out. Where it says nothing that can be held against these texts, that is reported, and they are taken.
+    weights, on human texts that took part in nothing: held-out ones, and further ones of other authors. What
+    a member's provenance says it learned from is left out. Where it says nothing that can be held against
+    these texts, that is reported, and they are taken.
 
     A part learns from the same texts, and its word on a text is that of weights which had not seen its author
     or document. Beside parts a crop of each longer text is fitted on too.
@@ -112,7 +116,8 @@ def train_stacked(
     members = named_members(folders, taken=_part_names(recipe))
     fresh = unseen_by_members(samples, members, report)
     detectors = [load_member(folder, recipe.number_format) for folder in members.values()]
-    kept, held = hold_out(fresh, recipe.hold_out, _SPLIT + recipe.seed)
+    # Parts learn from what is kept here alone, so the split can be the one that every training makes.
+    kept, held = hold_out(fresh, recipe.hold_out, (_SPLIT if folders else 0) + recipe.seed)
     for some, purpose in ((kept, "to fit the weights on"), (held, "held out")):
         if len({one.is_machine for one in some}) < 2:  # noqa: PLR2004 - human and machine
             raise CorpusError(f"there are no texts of both a human and a machine {purpose}; give more texts")
@@ -122,30 +127,27 @@ def train_stacked(
         texts=frozenset(one.text for one in kept),
     )
     others = [one for one in further if not learned.has(one)]
-    pieces = pieces_of(kept, crops_seed=recipe.seed, folds_seed=_FOLDS + recipe.seed)
+    pieces = pieces_of(kept, crops_seed=recipe.seed, folds_seed=recipe.seed)
     parts = {part.name: fit_part(part, pieces, recipe.combination, report) for part in recipe.parts}
     fitted_on = pieces.samples if parts else kept
-    words = _words(fitted_on, detectors, report, "to fit on")
+    report(f"asking {len(detectors)} members about {len(fitted_on)} texts to fit on")
+    words = words_of(detectors, [one.text for one in fitted_on])
     if parts:
         words = beside([part.logits for part in parts.values()], fitted_on, words)
     fitted = fit_stack([*parts, *members], words, fitted_on, recipe.combination, seed=_FOLDS + recipe.seed)
-    groups = {"held out": held} | ({"further": others} if others else {})
     everyone = [*(part.detector for part in parts.values()), *detectors]
-    heard = {name: _words(group, everyone, report, name) for name, group in groups.items()}
-    logits = {name: logits_of_stack(fitted.stack, said) for name, said in heard.items()}
+    report(f"asking {len(everyone)} members about {len(held) + len(others)} further texts")
+    heard = [_heard(group, everyone, fitted.stack) for group in (held, others)]
     own = _unseen(fitted_on, fitted.logits, words)
-    unknown = {name: _unseen(groups[name], logits[name], heard[name]) for name in groups}
-    calibration, cut = calibrated(
-        own,
-        unknown["held out"],
-        false_positives=recipe.false_positives,
-        languages=recipe.languages,
-        number_format=recipe.number_format if detectors else None,
+    strange = np.array([True] * len(held) + [one.author not in learned.authors for one in others])
+    request = training_request(
+        recipe.false_positives, recipe.languages, recipe.number_format if detectors else None, report
     )
-    named = {name: (group, unknown[name]) for name, group in groups.items()}
+    calibration = made(own, joined(heard).where(strange), Calibration(), request).calibration
+    groups = {"held out": (held, heard[0])} | ({"further": (others, heard[1])} if others else {})
     measured = {
-        name: figures_of(group, unseen.logits[: len(group)], unseen, threshold=cut, seed=recipe.seed)
-        for name, (group, unseen) in (named | {"learned from, cross-fitted": (kept, own)}).items()
+        name: figures_of(group, unseen, calibration, seed=recipe.seed)
+        for name, (group, unseen) in (groups | {"learned from, cross-fitted": (kept, own)}).items()
     }
     manifest = Manifest(
         format=1,
@@ -175,18 +177,16 @@ def _part_names(recipe: StackRecipe) -> list[str]:
     return names
 
 
-def _words(
-    samples: Sequence[Sample], detectors: Sequence[Detector], report: Callable[[str], None], purpose: str
-) -> Words:
-    report(f"asking {len(detectors)} members about {len(samples)} texts, {purpose}")
-    return words_of(detectors, [one.text for one in samples])
+def _heard(samples: Sequence[Sample], members: Sequence[Detector], stack: Stack) -> Unseen:
+    words = words_of(members, [one.text for one in samples])
+    return _unseen(samples, logits_of_stack(stack, words), words)
 
 
 def _unseen(samples: Sequence[Sample], logits: NDArray[np.float64], words: Words) -> Unseen:
     return Unseen(
         logits=logits,
-        machine=np.array([one.is_machine for one in samples]),
-        families=np.array([one.family for one in samples]),
+        machine=np.array([one.is_machine for one in samples], dtype=bool),
+        families=np.array([one.family for one in samples], dtype=np.str_),
         tokens=words.tokens,
         weights=balanced_weights(samples),
     )

@@ -12,7 +12,8 @@ from worker.detector.calibration import Calibration
 from worker.detector.checkpoint import Manifest
 from worker.detector.linear import LinearDetector, LinearModel
 from worker.detector.ngrams import NgramSpec
-from worker.lab.calibrating import Unseen, calibrated
+from worker.lab.calibration.calibrate import made
+from worker.lab.calibration.of_training import training_request
 from worker.lab.corpus import counts_by_source
 from worker.lab.cross_fitting import cross_fit, pieces_of, unseen_pieces
 from worker.lab.fitting import balanced_weights, feature_matrix, fit_logistic, frequent_words, quantised
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from worker.lab.calibrating import Unseen
     from worker.lab.corpus import Sample
 
 _FEWEST: Final = 20
@@ -105,9 +107,8 @@ def train_linear(
     authors = {one.author for one in kept if one.author}
     strangers = [*held, *(one for one in fresh if one.author not in authors)]
     unknown = unseen_pieces(strangers, logits_of(fit.detector, [one.text for one in strangers]))
-    calibration, cut = calibrated(
-        fit.unseen, unknown, false_positives=recipe.false_positives, languages=recipe.languages
-    )
+    request = training_request(recipe.false_positives, recipe.languages, None, report)
+    calibration = made(fit.unseen, unknown, Calibration(), request).calibration
     manifest = Manifest(
         format=1,
         kind="linear",
@@ -121,7 +122,7 @@ def train_linear(
             "held_out": counts_by_source(held),
         },
     )
-    measured = _measured(fit, kept, held, fresh, cut=cut, seed=recipe.seed)
+    measured = _measured(fit, kept, held, fresh, calibration=calibration, seed=recipe.seed)
     return Trained(manifest, fit.weights, measured, held)
 
 
@@ -176,7 +177,7 @@ def _measured(  # noqa: PLR0913 - each is another part of what is measured
     held: Sequence[Sample],
     fresh: Sequence[Sample],
     *,
-    cut: float,
+    calibration: Calibration,
     seed: int,
 ) -> dict[str, Any]:
     authors = {one.author for one in kept if one.author}
@@ -193,10 +194,8 @@ def _measured(  # noqa: PLR0913 - each is another part of what is measured
         if not group:
             continue
         logits = logits_of(fit.detector, [one.text for one in group])
-        measured[name] = figures_of(group, logits, unseen_pieces(group, logits), threshold=cut, seed=seed)
-    measured["learned from, cross-fitted"] = figures_of(
-        kept, fit.unseen.logits[: len(kept)], fit.unseen, threshold=cut, seed=seed
-    )
+        measured[name] = figures_of(group, unseen_pieces(group, logits), calibration, seed=seed)
+    measured["learned from, cross-fitted"] = figures_of(kept, fit.unseen, calibration, seed=seed)
     return measured
 
 

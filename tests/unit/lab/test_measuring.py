@@ -25,7 +25,8 @@ def test_each_generator_is_measured_against_the_humans_of_its_family() -> None:
         sample("machine", "posts:b", "gpt2"),
         sample("machine", "lone", "gpt2"),
     ]
-    found = by_generator(samples, np.array([0.0, 1.0, 0.5, 2.0, 0.0, -1.0, 9.0]), threshold=0.7)
+    logits = np.array([0.0, 1.0, 0.5, 2.0, 0.0, -1.0, 9.0])
+    found = by_generator(samples, logits, logits > 0.7)
     assert [(one.family, one.generator, one.machine, one.human) for one in found] == [
         ("news", "all", 2, 2),
         ("news", "gpt2", 1, 2),
@@ -39,7 +40,7 @@ def test_each_generator_is_measured_against_the_humans_of_its_family() -> None:
 
 
 def test_without_a_threshold_nothing_is_found() -> None:
-    [whole, _] = by_generator([sample("human"), sample("machine")], np.array([0.0, 1.0]), None)
+    [whole, _] = by_generator([sample("human"), sample("machine")], np.array([0.0, 1.0]))
     assert (whole.auroc, whole.found, whole.wrongly) == (1.0, None, None)
 
 
@@ -76,7 +77,7 @@ def test_each_source_of_human_texts_is_counted_apart() -> None:
         sample("human", "web:b"),
         sample("machine"),
     ]
-    found = by_human_source(samples, np.array([0.0, 0.0, 2.0, 2.0]), 1.0)
+    found = by_human_source(samples, np.array([False, False, True, True]))
     assert [(one.source, one.human, one.wrongly) for one in found] == [("web:a", 1, 0.0), ("web:b", 2, 0.5)]
 
 
@@ -88,7 +89,7 @@ def test_lengths_are_measured_apart() -> None:
         tokens=np.array([12, 12, 14, 45, 59]),
         weights=np.ones(5),
     )
-    short, longer = by_lengths(unseen, 1.5)
+    short, longer = by_lengths(unseen, unseen.logits > 1.5)
     assert (short.from_tokens, short.machine, short.human, short.auroc) == (10, 2, 1, 1.0)
     assert (short.found, short.wrongly) == (0.5, 0.0)
     assert (longer.from_tokens, longer.machine, longer.human, longer.found) == (40, 1, 1, 1.0)

@@ -198,6 +198,6 @@ def test_what_can_not_be_stacked(members: list[Path], tmp_path: Path) -> None:
     assert "at least one" in refused(texts, [])
     assert "detector.json" in refused(texts, [tmp_path])
     assert "give more texts" in refused([one for one in texts if one.is_machine], members)
-    assert "no length of text" in refused(texts, members)
+    assert "human texts are there to set the threshold by" in refused(texts, members)
     write_manifest(tmp_path, Manifest(format=1, kind="stacked", name="s", labels=("human", "machine")))
     assert "no `stacked`" in refused(texts, [tmp_path])

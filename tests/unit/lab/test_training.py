@@ -122,7 +122,7 @@ def test_texts_that_can_not_be_calibrated_on_are_one_clear_line(
     path = tmp_path / "some.jsonl"
     path.write_text("\n".join(map(json.dumps, rows(300, 1))))
     assert trained(tmp_path / "out", path) == 1
-    assert "no length of text at which" in capsys.readouterr().err.splitlines()[-1]
+    assert "human texts are there to set the threshold by" in capsys.readouterr().err.splitlines()[-1]
     assert not (tmp_path / "out").exists()
 
 

@@ -113,6 +113,22 @@ def calibrate(
     kept = {sample.text for sample in hold_out(samples, 0.5, request.seed)[0]}
     inside = np.array([sample.text in kept for sample in samples], dtype=bool)
     making, counting = (_part(samples, logits, tokens, these) for these in (inside, ~inside))
+    return made(making, counting, old, request)
+
+
+def made(making: Unseen, counting: Unseen, old: Calibration, request: Request) -> Calibrated:
+    """Makes a calibration from some texts and counts on others.
+
+    Args:
+        making: the texts that set it.
+        counting: texts that take part in nothing else.
+        old: the calibration that there is.
+        request: what is asked for.
+
+    Raises:
+        CorpusError: there are too few texts.
+    """
+    making, counting = weighed(making), weighed(counting)
     scaled = msgspec.structs.replace(
         _scaled(making, request) if request.scale else _narrowed(making, old),
         languages=request.languages,
@@ -125,7 +141,7 @@ def calibrate(
     scaled = msgspec.structs.replace(scaled, threshold=threshold_at(value))
     if counting.machine.all():
         raise CorpusError(
-            "no human text is left to count on in the other half: bring more authors or documents"
+            "no human text of such a length is left to count on: bring more authors or documents"
         )
     family, above, humans, bound = counted(
         log_odds_of(_representative(counting), scaled),
@@ -214,7 +230,7 @@ def _scaled(making: Unseen, request: Request) -> Calibration:
     if least >= last:
         raise CorpusError(
             "there is no length of text at which the detector can be calibrated: that takes at least "
-            f"{ENOUGH_HUMANS} human texts of a similar length in one half, and machine texts that it tells "
+            f"{ENOUGH_HUMANS} human texts of a similar length to set it by, and machine texts that it tells "
             "from them"
         )
     inside = weighed(making.of_length(least, last))
@@ -262,6 +278,6 @@ def _require_both(making: Unseen) -> None:
     humans = int((~making.machine & (making.weights > 0)).sum())
     if min(machines, humans) < _FEWEST_OF_EACH:
         raise CorpusError(
-            f"{humans} human and {machines} machine texts of like length are in the half that is learned "
-            f"from: at least {_FEWEST_OF_EACH} of each are needed, from more than one author or document"
+            f"{humans} human and {machines} machine texts of like length are there to set it by: at "
+            f"least {_FEWEST_OF_EACH} of each are needed, from more than one author or document"
         )

@@ -80,8 +80,13 @@ def write_beside(folder: Path, out: Path, manifest: Manifest) -> None:
         DetectorError: it can't be written. What was copied is removed again.
     """
     made = not out.exists()
+
+    def but_its_manifest(inside: str, _: list[str]) -> list[str]:
+        # The members of a stack keep theirs.
+        return [MANIFEST] if Path(inside) == folder else []
+
     try:
-        shutil.copytree(folder, out, ignore=shutil.ignore_patterns(MANIFEST), dirs_exist_ok=True)
+        shutil.copytree(folder, out, ignore=but_its_manifest, dirs_exist_ok=True)
         write_manifest(out, manifest)
     except (OSError, shutil.Error) as error:
         if made:

@@ -70,7 +70,7 @@ def threshold_log_odds(unseen: Unseen, aim: Aim) -> float:
     if humans < needed:
         sure = f" at {100 * aim.confidence:.4g} % confidence" if aim.method == "clopper-pearson" else ""
         raise CorpusError(
-            f"{humans} human texts are in the half that sets the threshold; a false-positive rate of "
+            f"{humans} human texts are there to set the threshold by; a false-positive rate of "
             f"{100 * aim.rate:.4g} %{sure} takes {needed}, and as many to count on: bring more, or raise it"
         )
     values = []
