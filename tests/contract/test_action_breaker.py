@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,16 +15,19 @@ from tests.support.command import flagstaff
 from tests.support.independent_reader import committed_records
 from tests.support.ruled_detector import RuledDetector
 from tests.support.running import all_decided, publish, running, worker_settings
-from tests.support.topics import administrator, unique_name
+from tests.support.topics import administrator, create_topic, unique_name
 from tests.support.waiting import wait_until
 from worker.action_rate.hold import held_action, released
 from worker.moderator import encode_flag
 from worker.records import Flag, Hold
+from worker.stream.holds import Holds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tests.support.topics import TopicFactory
+    from worker.records import Holdable
     from worker.settings import Settings
 
 # What docs/action-rate.md states for a process that has not learned a usual share yet.
@@ -214,13 +218,56 @@ def test_without_the_topic_each_process_holds_for_itself(place: Place) -> None:
     settings = place.settings()
     with running(settings, detector=_everything()):
         wait_until(lambda: all_decided(place.servers, settings), what="the end of the topic")
-    assert [_held(record) for record in place.flags()].count("review") == 300 - WITHIN + 1
-    with administrator(place.servers) as admin:
-        assert place.holds not in admin.list_topics()
-    refused = place.command("lift", "review", "--note", "x")
-    assert refused.code == 1
-    (line,) = refused.said
-    assert f"the topic '{place.holds}' (topics.holds) does not exist" in line
+        assert [_held(record) for record in place.flags()].count("review") == 300 - WITHIN + 1
+        with administrator(place.servers) as admin:
+            assert place.holds not in admin.list_topics()
+        refused = place.command("lift", "review", "--note", "x")
+        assert refused.code == 1
+        (line,) = refused.said
+        assert f"the topic '{place.holds}' (topics.holds) does not exist" in line
+        # Made afterwards, it gets what the process holds.
+        create_topic(place.servers, place.holds, config=COMPACT)
+        wait_until(lambda: bool(place.written()), what="the hold on its topic")
+
+
+def test_followers_of_a_group_come_to_the_same_state_and_say_so(place: Place) -> None:
+    told: dict[str, list[Sequence[str]]] = {"a": [], "b": [], "other": []}
+    settings = {name: place.settings(name) for name in ("a", "b")}
+    settings["other"] = place.settings("other", KAFKA__GROUP_ID="another-group")
+    followers = {name: Holds(settings[name], told=told[name].append) for name in settings}
+    try:
+        for follower in followers.values():
+            follower.wait(30)
+        followers["a"].put(_hold(settings["a"], "limit"))
+        assert told["a"][-1] == ["limit"], "at once where it was found"
+        wait_until(lambda: told["b"][-1] == ["limit"], what="the other follower")
+        # What is no hold is passed over, with a line in the log.
+        producer = KafkaProducer(bootstrap_servers=place.servers)
+        producer.send(place.holds, value=b"{", key=b"x")
+        producer.send(place.holds, value=None, key=b"x")
+        producer.flush()
+        producer.close()
+        assert place.command("lift", "limit", "--note", "mended").code == 0
+        wait_until(lambda: told["a"][-1] == told["b"][-1] == [], what="the lift everywhere")
+        assert followers["a"].standing == followers["b"].standing
+        assert all(not held for held in told["other"])
+    finally:
+        for follower in followers.values():
+            follower.close(10)
+
+
+def _hold(settings: Settings, action: Holdable) -> Hold:
+    return Hold(
+        group=settings.kafka.group_id,
+        action=action,
+        held=True,
+        by="w-0",
+        at=datetime.now(UTC),
+        note="limit for 9 of the latest 10 posts",
+        share=0.9,
+        usual=0.1,
+        posts=10,
+    )
 
 
 @pytest.mark.parametrize(

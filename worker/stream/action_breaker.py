@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from kafka import TopicPartition
-
     from worker.candidate import Outcome
     from worker.records import Holdable
     from worker.settings import Settings
@@ -60,7 +58,8 @@ class ActionBreaker:
         self._worker = worker
         self._memory = memory
         self._standing: Mapping[Holdable, Hold] = {}
-        self._counted: dict[TopicPartition, int] = {}
+        # The latest offset of each partition that was counted.
+        self._seen: dict[int, int] = {}
 
     def apply(self, items: Sequence[Item], outcomes: list[Outcome]) -> list[Outcome]:
         """The outcomes, with the flags of actions that are held down to `label`.
@@ -71,17 +70,15 @@ class ActionBreaker:
         """
         self._heed()
         counted = self._new(items, outcomes)
-        hits: dict[str, list[int]] = {action: [] for action in ACTIONS}
-        for number, place in enumerate(counted):
-            action = outcomes[place].action  # type: ignore[union-attr]  # failed ones are not counted
-            if action in hits:
-                hits[action].append(number)
+        actions = [outcomes[place].action for place in counted]  # type: ignore[union-attr]  # none failed
         held_from: dict[str, int] = {}
         for action, watch in self._watches.items():
+            # Most batches have none, and a list is searched faster than it is gone through here.
+            hits = [n for n, one in enumerate(actions) if one == action] if action in actions else []
             if self._held(action):
                 held_from[action] = 0
-                watch.see(len(hits[action]), len(counted))
-            elif (tripped := self._look(action, hits[action], len(counted))) is not None:
+                watch.see(len(hits), len(counted))
+            elif (tripped := self._look(action, hits, len(counted))) is not None:
                 held_from[action] = counted[tripped]
             ACTION_RATE.labels(action=action).set(watch.present)
             ACTION_USUAL_RATE.labels(action=action).set(watch.usual)
@@ -105,18 +102,20 @@ class ActionBreaker:
 
         After a transaction that did not commit the same posts are decided again: that is no new evidence.
         """
-        firsts = {item.partition: item for item in reversed(items)}
-        lasts = {item.partition: item for item in items}
-        seen = self._counted
-        again = any(first.record.offset <= seen.get(place, -1) for place, first in firsts.items())
-        new: Sequence[int] = [
-            place
-            for place, (item, outcome) in enumerate(zip(items, outcomes, strict=True))
-            if isinstance(outcome, Decided)
-            and not (again and item.record.offset <= seen.get(item.partition, -1))
-        ]
-        for place, last in lasts.items():
-            seen[place] = max(last.record.offset, seen.get(place, -1))
+        records = [item.record for item in items]
+        firsts = {record.partition: record.offset for record in reversed(records)}
+        lasts = {record.partition: record.offset for record in records}
+        seen = self._seen
+        again = any(offset <= seen.get(partition, -1) for partition, offset in firsts.items())
+        new: Sequence[int] = range(len(outcomes))
+        if again or set(map(type, outcomes)) != {Decided}:
+            new = [
+                place
+                for place, (record, outcome) in enumerate(zip(records, outcomes, strict=True))
+                if isinstance(outcome, Decided) and record.offset > seen.get(record.partition, -1)
+            ]
+        for partition, offset in lasts.items():
+            seen[partition] = max(offset, seen.get(partition, -1))
         return new
 
     def _look(self, action: Holdable, hits: Sequence[int], count: int) -> int | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from kafka.errors import KafkaError
 
+from worker.action_rate.watch import design
 from worker.errors import BrokerError
 from worker.health import Health, HealthServer
 from worker.intake import PostReader
@@ -72,6 +73,8 @@ def run_process(  # noqa: PLR0913 - the shell's one place where all parts meet
     Raises:
         FlagstaffError: whatever ends the worker other than `stop`.
     """
+    # Wrong settings end the worker before anything is started.
+    design(settings.action_rate)
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     gc.set_threshold(*_GC_THRESHOLD)
     link = RedisLink(settings.redis) if settings.redis.url else None

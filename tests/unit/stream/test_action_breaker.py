@@ -33,6 +33,7 @@ SETTINGS = Settings(action_rate=ActionRateSettings(learn_posts=100_000))
 
 class _Record(NamedTuple):
     offset: int
+    partition: int = 0
     value: bytes = b"{}"
 
 
