@@ -272,7 +272,12 @@ def test_the_command_prints_a_line_each_and_exits_with_the_worst(
     assert ended.code == 0, ended.out
     assert ended.err == ""
     assert set(lines) == {"ok", "warn"}
+    assert "an action that every post gets is held down to label within 181 posts of a process" in ended.out
     assert "\x1b" not in ended.out
+    unwatched = flagstaff("check", settings=settings | {"ACTION_RATE__ENABLED": "false"})
+    assert unwatched.code == 0
+    assert "not watched: a detector gone wrong is not held down" in unwatched.out
+    assert "topic holds" not in unwatched.out
     ended = flagstaff("check", settings=settings | {"TOPICS__POSTS": names.posts, "POLICY__FILE": "/nowhere"})
     assert ended.code == 1
     failed = [line for line in ended.out.splitlines() if line.startswith("fail")]
