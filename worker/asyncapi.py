@@ -29,6 +29,8 @@ def asyncapi(topics: TopicSettings | None = None) -> dict[str, Any]:
         }
         | _key("The key of the source record."),
         "decision": _message("What a member of staff decided about a flag", payloads["decision"]),
+        "hold": _message("An action is held down to `label`, or that is lifted", payloads["hold"])
+        | _key("group/action, so that compaction keeps the latest."),
     }
     return {
         "asyncapi": "3.0.0",
@@ -47,6 +49,7 @@ def asyncapi(topics: TopicSettings | None = None) -> dict[str, Any]:
             "flags": _channel(topics.flags, "flag", "Read it with isolation level read_committed."),
             "deadLetters": _channel(topics.dead_letters, "deadLetter", "Records that could not be decided."),
             "decisions": _channel(topics.decisions, "decision", "What the staff decided about flags."),
+            "holds": _channel(topics.holds, "hold", "Which actions are held down. One partition, compacted."),
         },
         "operations": {
             "readPosts": _operation(
@@ -57,6 +60,10 @@ def asyncapi(topics: TopicSettings | None = None) -> dict[str, Any]:
             ),
             "publishDeadLetters": _operation("send", "deadLetters", "In the same transaction."),
             "publishDecisions": _operation("send", "decisions", "From the console of the staff."),
+            "publishHolds": _operation(
+                "send", "holds", "When a breaker trips, and by `flagstaff hold lift`."
+            ),
+            "readHolds": _operation("receive", "holds", "Followed by every worker, outside its group."),
         },
         "components": {
             "messages": messages,

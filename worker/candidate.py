@@ -66,11 +66,19 @@ class Candidate:
 
 
 class Decided(NamedTuple):
-    """A decision; `flag` is None where it is not published."""
+    """A decision.
+
+    Attributes:
+        candidate: the post.
+        action: what is to be done.
+        flag: what is published; None: nothing.
+        held: the policy's action where it is held down to `label`; else None.
+    """
 
     candidate: Candidate
     action: Action
     flag: Flag | None
+    held: Action | None = None
 
 
 class Failed(NamedTuple):

@@ -22,7 +22,7 @@ from worker.errors import SettingsError
 from worker.metrics import LAST_TURN, REGISTRY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Self
 
     from worker.settings import HttpSettings
@@ -52,6 +52,7 @@ class Health:
         # Each is replaced as a whole, so a reader needs no lock to see one that is consistent.
         self._last_turn: float | None = None
         self._readiness = Answer(well=False, why="starting")
+        self._held: tuple[str, ...] = ()
 
     def turned(self) -> None:
         """The main loop has turned once more."""
@@ -61,6 +62,14 @@ class Health:
     def ready(self, ready: bool, why: str) -> None:  # noqa: FBT001 - reads as a sentence: ready(True, "…")
         """Whether the worker does its work from now on, and why or why not in a few words."""
         self._readiness = Answer(ready, why)
+
+    def held(self, actions: Sequence[str]) -> None:
+        """Which actions are held down now. The worker is ready all the same: it decides every post."""
+        self._held = tuple(actions)
+
+    def holds(self) -> tuple[str, ...]:
+        """What was last said by `held`."""
+        return self._held
 
     def liveness(self) -> Answer:
         """Whether the main loop turns."""
@@ -161,7 +170,8 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/live":
             self._send_answer("live", self.server.health.liveness())
         elif path == "/ready":
-            self._send_answer("ready", self.server.health.readiness())
+            held = self.server.health.holds()
+            self._send_answer("ready", self.server.health.readiness(), **({"held": held} if held else {}))
         elif path == "/metrics":
             encode, content_type = choose_encoder(self.headers.get("Accept", ""))
             self._send(HTTPStatus.OK, encode(REGISTRY), content_type)
@@ -174,9 +184,9 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name http.server gives it
         """Probes come every few seconds; they are no events for the log."""
 
-    def _send_answer(self, question: str, answer: Answer) -> None:
+    def _send_answer(self, question: str, answer: Answer, **more: object) -> None:
         status = HTTPStatus.OK if answer.well else HTTPStatus.SERVICE_UNAVAILABLE
-        self._send_json(status, {question: answer.well, "why": answer.why})
+        self._send_json(status, {question: answer.well, "why": answer.why, **more})
 
     def _send_json(self, status: HTTPStatus, body: dict[str, Any]) -> None:
         self._send(status, json.dumps(body).encode() + b"\n", "application/json")

@@ -78,6 +78,21 @@ UNKNOWN: Final = _counter(
 )
 TRANSACTIONS: Final = _counter("transactions_total", "Transactions committed.")
 BREAKER: Final = _gauge("dead_letter_breaker_open", "1 once too many dead letters have stopped the worker.")
+ACTION_RATE: Final = _gauge(
+    "action_rate",
+    "Share of the latest thousand or so decided posts with this action by the policy.",
+    "action",
+)
+ACTION_USUAL_RATE: Final = _gauge(
+    "action_usual_rate", "The usual share of this action that its rate is tested against.", "action"
+)
+ACTION_RATE_LOW: Final = _gauge(
+    "action_rate_low", "1 while the share of this action is far below the usual one.", "action"
+)
+ACTION_HELD: Final = _gauge("action_held", "1 while this action is held down to `label`.", "action")
+HELD_FLAGS: Final = _counter(
+    "held_flags_total", "Flags held down to `label`, by the policy's action, committed or not.", "action"
+)
 LAST_TURN: Final = _gauge(
     "last_turn_timestamp_seconds", "When the main loop last turned, in seconds since 1970."
 )

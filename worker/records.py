@@ -1,4 +1,4 @@
-"""The records on the wire: posts in, flags out, and what the staff decide.
+"""The records on the wire: posts in, flags out, what the staff decide, and holds.
 
 Values are JSON. Unknown fields of a post are ignored, so a producer may add to it; a flag's schema only
 grows by optional fields (`tests/unit/test_schemas.py` refuses anything else).
@@ -13,10 +13,12 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 Action = Literal["pass", "abstain", "label", "review", "limit"]
 Verdict = Literal["machine", "human", "unsure"]
+Holdable = Literal["review", "limit"]
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=1024)]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Timestamp = Annotated[datetime, Meta(tz=True)]
+Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class Author(Struct, frozen=True):
@@ -114,3 +116,24 @@ class Decision(Struct, frozen=True, kw_only=True):
     verdict: Verdict
     note: str | UnsetType = UNSET
     decided_at: Timestamp
+
+
+class Hold(Struct, frozen=True, kw_only=True):
+    """That an action is held down to `label` for a consumer group, or that a person has lifted that.
+
+    The latest record of a group and an action counts. `share` is the share of decided posts with the action
+    over the `posts` that tripped the breaker, null where a person wrote the record; `usual` the usual share
+    that it was tested against, or in a lift the one that counts as usual from then on (null: what is set or
+    learned).
+    """
+
+    schema: Literal["hold.v1"] = "hold.v1"
+    group: str
+    action: Holdable
+    held: bool
+    by: str
+    at: Timestamp
+    note: str
+    share: Share | None
+    usual: Share | None
+    posts: Count | None

@@ -7,15 +7,17 @@ from typing import Any, Final, get_args
 
 import msgspec
 
+from worker.action_rate.hold import ACTIONS as HOLDABLE
+from worker.action_rate.hold import HEADER as HELD
 from worker.policy import Policy
-from worker.records import Decision, Flag, Post
+from worker.records import Decision, Flag, Hold, Post
 from worker.stream.dead_letters import ATTEMPTS, ERROR, SOURCE, STAGE, Stage
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 # What the worker reads may be less than whole; what it writes always holds every field.
 _READ: Final[dict[str, type[msgspec.Struct]]] = {"post": Post, "policy": Policy}
-_WRITTEN: Final[dict[str, type[msgspec.Struct]]] = {"flag": Flag, "decision": Decision}
+_WRITTEN: Final[dict[str, type[msgspec.Struct]]] = {"flag": Flag, "decision": Decision, "hold": Hold}
 
 
 def schemas() -> dict[str, dict[str, Any]]:
@@ -82,6 +84,10 @@ FLAG_HEADERS: Final = {
         "decided-at": _text("When it was decided.", format="date-time"),
         "worker": _text("Transactional id of the worker that decided."),
         "cache": {"description": "Whether the score came from the cache.", "enum": ["hit", "miss"]},
+        HELD: {
+            "description": "The policy's action, where the action-rate breaker holds it down to `label`.",
+            "enum": list(HOLDABLE),
+        },
         "traceparent": _text("W3C trace context of the post's record, where it had one."),
     },
     "required": ["decided-at", "worker", "cache"],

@@ -24,6 +24,7 @@ PREFIX = "FLAGSTAFF_"
 PositiveInt = Annotated[int, Meta(ge=1)]
 Ratio = Annotated[float, Meta(gt=0, le=1)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Share = Annotated[float, Meta(gt=0, lt=1)]
 
 
 def _doc(text: str) -> Meta:
@@ -72,6 +73,9 @@ class TopicSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     flags: Annotated[str, _doc("Flags out.")] = "flags"
     dead_letters: Annotated[str, _doc("Records that could not be decided.")] = "dead-letters"
     decisions: Annotated[str, _doc("What the staff decided.")] = "decisions"
+    holds: Annotated[
+        str, _doc("Which actions are held down, and who lifted that; one partition, compacted.")
+    ] = "holds"
 
 
 class RedisSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -147,6 +151,38 @@ class BreakerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     window: Annotated[PositiveInt, _doc("Latest posts that the ratio is taken over.")] = 1_000
     max_ratio: Annotated[Ratio, _doc("Share of dead letters in a full window that trips it.")] = 0.5
     max_run: Annotated[PositiveInt, _doc("Dead letters in a row that trip it.")] = 500
+
+
+class ActionRateSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When an action whose flags run far above their usual rate is held down to `label`."""
+
+    enabled: Annotated[bool, _doc("Whether rates are watched and holds are kept to.")] = True
+    usual_review: Annotated[
+        Share | None, _doc("Usual share of decided posts with the action `review`; unset: learned.")
+    ] = None
+    usual_limit: Annotated[Share | None, _doc("The same for `limit`.")] = None
+    usual_least: Annotated[Share, _doc("A lower share that was learned counts as this one.")] = 0.005
+    usual_most: Annotated[
+        Share, _doc("A higher share that was learned counts as this one; so does one not learned yet.")
+    ] = 0.1
+    learn_posts: Annotated[
+        int,
+        Meta(ge=1_000, le=10**12),
+        _doc("Latest decided posts of a process that a usual share is learned from; a tenth is enough."),
+    ] = 1_000_000
+    odds_ratio: Annotated[
+        float, Meta(gt=1, le=1_000), _doc("Odds of the action, over the usual ones, that are to be found.")
+    ] = 5.0
+    dispersion: Annotated[
+        float,
+        Meta(ge=1, le=10_000),
+        _doc("Flags that come together (an author's, a campaign's) and count as one."),
+    ] = 10.0
+    posts_between_false_alarms: Annotated[
+        int,
+        Meta(ge=100, le=10**18),
+        _doc("Least mean number of posts between two false alarms of an action."),
+    ] = 10_000_000_000
 
 
 class SignalSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -225,6 +261,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     detector: DetectorSettings = field(default_factory=DetectorSettings)
     stream: StreamSettings = field(default_factory=StreamSettings)
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
+    action_rate: ActionRateSettings = field(default_factory=ActionRateSettings)
     signals: SignalSettings = field(default_factory=SignalSettings)
     fields: FieldSettings = field(default_factory=FieldSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
@@ -277,11 +314,18 @@ def _rows(kind: type[Struct], prefix: str) -> list[tuple[str, str, str]]:
             continue
         meanings = [m.description for m in get_args(hint)[1:] if isinstance(m, Meta) and m.description]
         default = getattr(defaults, name)
-        shown = (
-            ",".join(default) if isinstance(default, tuple) else "" if default in (None, {}) else str(default)
-        )
+        shown = _shown(default)
         meaning = meanings[-1]
         if get_origin(get_args(hint)[0]) is Literal:
             meaning += f" One of {', '.join(f'`{choice}`' for choice in get_args(get_args(hint)[0]))}."
         rows.append((f"{prefix}{name.upper()}", shown, meaning))
     return rows
+
+
+def _shown(default: Any) -> str:
+    """A default as it would be written in the environment."""
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, tuple):
+        return ",".join(default)
+    return "" if default in (None, {}) else str(default)

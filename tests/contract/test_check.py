@@ -34,8 +34,8 @@ class Names:
     """Names of topics and group for one test."""
 
     def __init__(self) -> None:
-        self.posts, self.flags, self.letters, self.decisions, self.group = (
-            unique_name(name) for name in ("posts", "flags", "letters", "decisions", "group")
+        self.posts, self.flags, self.letters, self.decisions, self.holds, self.group = (
+            unique_name(name) for name in ("posts", "flags", "letters", "decisions", "holds", "group")
         )
 
     def settings(self, servers: str, timeout_ms: int = 5_000, **more: str) -> Settings:
@@ -47,6 +47,7 @@ class Names:
             TOPICS__FLAGS=self.flags,
             TOPICS__DEAD_LETTERS=self.letters,
             TOPICS__DECISIONS=self.decisions,
+            TOPICS__HOLDS=self.holds,
             **more,
         )
 
@@ -65,6 +66,7 @@ def test_all_is_well_where_everything_is_there(broker: str, topic: TopicFactory,
     names.flags = topic("flags", servers=broker)
     names.letters = topic("letters", servers=broker, config=WIDE)
     names.decisions = topic("decisions", servers=broker)
+    names.holds = topic("holds", servers=broker, config={"cleanup.policy": "compact"})
     lines = report(names.settings(broker))
     assert {line.status for line in lines.values()} == {"ok"}, lines
     assert lines[f"topic {names.posts}"].detail.startswith("partitions: 3, copies:")
@@ -85,6 +87,11 @@ def test_what_is_missing_or_narrow_is_named(kafka: str, topic: TopicFactory, nam
     assert lines[f"topic {names.letters}"].status == "warn"
     assert "max.message.bytes" in lines[f"topic {names.letters}"].detail
     assert lines[f"topic {names.decisions}"].status == "warn"
+    assert lines[f"topic {names.holds}"].status == "warn"
+    assert lines[f"topic {names.holds}"].detail.startswith("does not exist: create it; a tripped action-rate")
+    names.holds = topic("holds")
+    forgets = report(names.settings(kafka))[f"topic {names.holds}"]
+    assert (forgets.status, "cleanup.policy is delete" in forgets.detail) == ("warn", True)
     assert "transaction.max.timeout.ms" in lines["transactional ids flagstaff-*"].detail
     names.posts = unique_name("nothing")
     lines = report(names.settings(kafka))
@@ -265,7 +272,12 @@ def test_the_command_prints_a_line_each_and_exits_with_the_worst(
     assert ended.code == 0, ended.out
     assert ended.err == ""
     assert set(lines) == {"ok", "warn"}
+    assert "an action that every post gets is held down to label within 181 posts of a process" in ended.out
     assert "\x1b" not in ended.out
+    unwatched = flagstaff("check", settings=settings | {"ACTION_RATE__ENABLED": "false"})
+    assert unwatched.code == 0
+    assert "not watched: a detector gone wrong is not held down" in unwatched.out
+    assert "topic holds" not in unwatched.out
     ended = flagstaff("check", settings=settings | {"TOPICS__POSTS": names.posts, "POLICY__FILE": "/nowhere"})
     assert ended.code == 1
     failed = [line for line in ended.out.splitlines() if line.startswith("fail")]

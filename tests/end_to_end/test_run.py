@@ -203,6 +203,7 @@ def test_ctrl_c_ends_it_with_code_130(
         ("KAFKA__BOOTSTRAP_SERVERS", "", "FLAGSTAFF_KAFKA__BOOTSTRAP_SERVERS"),
         ("POLICY__FILE", "/no/such/policy.yaml", "/no/such/policy.yaml"),
         ("DETECTOR__MODEL", "/no/such/model", "/no/such/model"),
+        ("ACTION_RATE__USUAL_LEAST", "0.5", "FLAGSTAFF_ACTION_RATE__USUAL_LEAST"),
     ],
 )
 def test_a_wrong_setting_is_one_line_and_nothing_starts(

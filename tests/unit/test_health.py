@@ -87,6 +87,16 @@ def test_readiness_is_what_the_loop_said_last_and_liveness_ignores_it(
     assert ask_json(server, "/live")[0] == 200
 
 
+def test_a_held_action_is_told_beside_a_readiness_that_it_does_not_change(
+    server: HealthServer, health: Health
+) -> None:
+    health.ready(True, "deciding")
+    health.held(["review"])
+    assert ask_json(server, "/ready") == (200, {"ready": True, "why": "deciding", "held": ["review"]})
+    health.held([])
+    assert ask_json(server, "/ready") == (200, {"ready": True, "why": "deciding"})
+
+
 def test_metrics_are_served_in_the_format_that_is_asked_for(server: HealthServer, health: Health) -> None:
     health.turned()
     status, content_type, body = ask(server, "/metrics")

@@ -25,6 +25,7 @@ from worker.records import (
     Decision,
     DetectorReading,
     Flag,
+    Hold,
     PolicyStamp,
     SignalReading,
     Source,
@@ -66,6 +67,17 @@ FLAG = Flag(
 DECISION = Decision(
     flag_id="f1", post_id="p1", reviewer="r1", verdict="unsure", decided_at=datetime(2026, 3, 1, tzinfo=UTC)
 )
+HOLD = Hold(
+    group="flagstaff",
+    action="review",
+    held=True,
+    by="w-0",
+    at=datetime(2026, 3, 1, tzinfo=UTC),
+    note="one plain sentence",
+    share=0.97,
+    usual=0.01,
+    posts=147,
+)
 POST = {
     "id": "p1",
     "text": "…",
@@ -93,7 +105,14 @@ SAMPLES: dict[str, list[Any]] = {
     ],
     "policy": [yaml.safe_load(DEFAULT_FILE.read_text(encoding="utf-8"))],
     "dead-letter-headers": [DEAD_LETTER],
-    "flag-headers": [{"decided-at": "2026-03-01T12:00:00.000+00:00", "worker": "w-0", "cache": "hit"}],
+    "flag-headers": [
+        {"decided-at": "2026-03-01T12:00:00.000+00:00", "worker": "w-0", "cache": "hit"} | held
+        for held in ({}, {"flagstaff-held": "limit"})
+    ],
+    "hold": [
+        as_json(HOLD),
+        as_json(msgspec.structs.replace(HOLD, held=False, share=None, usual=None, posts=None)),
+    ],
 }
 
 
@@ -130,6 +149,7 @@ def test_each_schema_is_one_and_true_of_records(name: str) -> None:
         ("flag", {key: value for key, value in as_json(FLAG).items() if key != "schema"}),
         ("flag", as_json(FLAG) | {"action": "delete"}),
         ("decision", {"schema": "decision.v1"}),
+        ("hold", as_json(HOLD) | {"action": "label"}),
         ("policy", SAMPLES["policy"][0] | {"nmae": "x"}),
         ("dead-letter-headers", DEAD_LETTER | {"flagstaff-source": "posts"}),
     ],
@@ -143,7 +163,7 @@ def test_what_was_accepted_at_release_still_is(name: str) -> None:
     assert broken_writers(old=released(name), new=schemas()[name]) == []
 
 
-@pytest.mark.parametrize("name", ["flag", "decision"])
+@pytest.mark.parametrize("name", ["flag", "decision", "hold"])
 def test_readers_from_release_on_still_read_everything(name: str) -> None:
     assert broken_readers(old=released(name), new=schemas()[name]) == []
 

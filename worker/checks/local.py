@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from worker.action_rate.watch import design
 from worker.checks.finding import Finding
 from worker.detector.loading import load_detector
 from worker.errors import FlagstaffError
@@ -29,6 +30,7 @@ def check_local(settings: Settings) -> Iterator[Finding]:
         ("posts' fields", _fields),
         ("signals", _signals),
         ("policy", _policy),
+        ("action rates", _action_rates),
         ("detector", _detector),
         ("data directory", _data_dir),
     ):
@@ -62,6 +64,18 @@ def _signals(settings: Settings) -> Finding:
 def _policy(settings: Settings) -> Finding:
     policy = load_policy(Path(settings.policy.file) if settings.policy.file else None)
     return Finding("ok", "policy", f"{policy.name}, digest {policy.digest}")
+
+
+def _action_rates(settings: Settings) -> Finding:
+    rates = settings.action_rate
+    test = design(rates)
+    if not rates.enabled:
+        return Finding("warn", "action rates", "not watched: a detector gone wrong is not held down")
+    stated = [rates.usual_review, rates.usual_limit]
+    most = max([rates.usual_most, *[share for share in stated if share is not None]])
+    posts = test.posts_to_trip(most, 1.0)
+    detail = f"an action that every post gets is held down to label within {posts} posts of a process"
+    return Finding("ok", "action rates", detail)
 
 
 def _detector(settings: Settings) -> Finding:

@@ -30,7 +30,7 @@ def check_topics(admin: Any, settings: Settings) -> Iterator[Finding]:
     described = {
         topic["name"]: topic
         for topic in admin.describe_topics(
-            [topics.posts, topics.flags, topics.dead_letters, topics.decisions]
+            [topics.posts, topics.flags, topics.dead_letters, topics.decisions, topics.holds]
         )
     }
     yield _posts(described[topics.posts], settings.processes)
@@ -39,6 +39,8 @@ def check_topics(admin: Any, settings: Settings) -> Iterator[Finding]:
     decisions = _topic(described[topics.decisions], "WRITE")
     # The worker itself never touches it.
     yield decisions if decisions.status == "ok" else decisions._replace(status="warn")
+    if settings.action_rate.enabled:
+        yield _holds(admin, described[topics.holds])
 
 
 def _posts(topic: dict[str, Any], processes: int) -> Finding:
@@ -63,6 +65,20 @@ def _dead_letters(admin: Any, topic: dict[str, Any], settings: Settings) -> Find
         f"give it {incoming + _HEADERS_BYTES}"
     )
     return finding._replace(status="warn", detail=finding.detail + narrow)
+
+
+def _holds(admin: Any, topic: dict[str, Any]) -> Finding:
+    """The worker does without it, less well."""
+    for right in ("READ", "WRITE"):
+        finding = _topic(topic, right)
+        if finding.status != "ok":
+            alone = "; a tripped action-rate breaker then holds in its own process alone"
+            return finding._replace(status="warn", detail=finding.detail + alone)
+    policy = _config(admin, topic["name"], "cleanup.policy")
+    if policy is not None and "compact" not in policy:
+        forgets = f"; cleanup.policy is {policy}, so a hold is forgotten in time: make it compact"
+        return finding._replace(status="warn", detail=finding.detail + forgets)
+    return finding
 
 
 def _topic(topic: dict[str, Any], right: str) -> Finding:
@@ -96,9 +112,15 @@ def _objection(topic: dict[str, Any], right: str) -> str:
 
 def _most_bytes(admin: Any, topic: str) -> int | None:
     """`max.message.bytes`; None where it can't be asked for."""
+    value = _config(admin, topic, "max.message.bytes")
+    return int(value) if value is not None else None
+
+
+def _config(admin: Any, topic: str, name: str) -> str | None:
+    """A topic's configuration; None where it can't be asked for."""
     try:
         found = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
     except KafkaError:
         return None
-    value = found.get("topic", {}).get(topic, {}).get("max.message.bytes", {}).get("value")
-    return int(value) if value is not None else None
+    value: str | None = found.get("topic", {}).get(topic, {}).get(name, {}).get("value")
+    return value

@@ -106,10 +106,13 @@ def _with_own_names(settings: Settings, folder: Path) -> Settings:
             flags=f"{run}-flags",
             dead_letters=f"{run}-dead-letters",
             decisions=f"{run}-decisions",
+            holds=f"{run}-holds",
         ),
         redis=msgspec.structs.replace(settings.redis, prefix=run),
         http=msgspec.structs.replace(settings.http, port=0),
         log=msgspec.structs.replace(settings.log, format="json"),
+        # A few chosen posts have no usual rate: what the policy says of each is shown.
+        action_rate=msgspec.structs.replace(settings.action_rate, enabled=False),
         emit="all",
         processes=1,
         data_dir=str(folder / "worker"),

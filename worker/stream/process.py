@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from kafka.errors import KafkaError
 
+from worker.action_rate.watch import design
 from worker.errors import BrokerError
 from worker.health import Health, HealthServer
 from worker.intake import PostReader
 from worker.redis_link import RedisLink
+from worker.stream.action_breaker import ActionBreaker
 from worker.stream.breaker import DeadLetterBreaker
 from worker.stream.client import producer_options
 from worker.stream.decider import Current, first_decider
+from worker.stream.holds import Holds
 from worker.stream.notes import Notes
 from worker.stream.outbox import Outbox
 from worker.stream.pipeline import Pipeline
@@ -70,6 +73,8 @@ def run_process(  # noqa: PLR0913 - the shell's one place where all parts meet
     Raises:
         FlagstaffError: whatever ends the worker other than `stop`.
     """
+    # Wrong settings end the worker before anything is started.
+    design(settings.action_rate)
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     gc.set_threshold(*_GC_THRESHOLD)
     link = RedisLink(settings.redis) if settings.redis.url else None
@@ -92,6 +97,7 @@ def run_process(  # noqa: PLR0913 - the shell's one place where all parts meet
             raise BrokerError(
                 f"no answer from Kafka at {settings.kafka.bootstrap_servers}: {error!r}"
             ) from error
+        holds = Holds(settings, told=health.held) if settings.action_rate.enabled else None
         outbox = Outbox(
             producer_options(settings.kafka, name),
             patience_s=(settings.kafka.transaction_timeout_ms + settings.kafka.request_timeout_ms) / 1000,
@@ -107,6 +113,7 @@ def run_process(  # noqa: PLR0913 - the shell's one place where all parts meet
             notes=notes,
             tenures=source.tenures,
             worker=name,
+            breaker=None if holds is None else _action_breaker(settings, holds, slot, name),
         )
         pipeline = Pipeline(stages, settings.detector)
         reload = Reload(
@@ -134,6 +141,16 @@ def run_process(  # noqa: PLR0913 - the shell's one place where all parts meet
             source.give_up()
             pipeline.close(_CLOSE_S)
             outbox.close(_CLOSE_S)
+            if holds is not None:
+                holds.close(_CLOSE_S)
             source.close(_CLOSE_S)
             notes.close()
             slot.release()
+
+
+def _action_breaker(settings: Settings, holds: Holds, slot: Slot, name: str) -> ActionBreaker:
+    """The breaker, once it is known what is held: no post is decided before."""
+    memory = slot.folder / f"{slot.number}.action-rates"
+    breaker = ActionBreaker(settings, holds=holds, worker=name, memory=memory)
+    holds.wait(settings.kafka.request_timeout_ms / 1000)
+    return breaker

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from worker.action_rate.hold import HEADER as HELD
 from worker.intake import InvalidPostError
 from worker.metrics import ISOLATED, TOMBSTONES
 from worker.moderator import Decided, Failed, Received, encode_flag
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
     from worker.intake import PostReader
     from worker.moderator import Candidate
-    from worker.records import Flag
     from worker.settings import Settings
+    from worker.stream.action_breaker import ActionBreaker
     from worker.stream.decider import Current, Decider, Isolation
     from worker.stream.item import Item
     from worker.stream.notes import Notes, Place
@@ -39,6 +40,7 @@ class Stages:
         notes: Notes,
         tenures: Tenures,
         worker: str,
+        breaker: ActionBreaker | None = None,
     ) -> None:
         self._settings = settings
         self._reader = reader
@@ -46,6 +48,7 @@ class Stages:
         self._notes = notes
         self._tenures = tenures
         self._worker = worker.encode()
+        self._breaker = breaker
         self._suspects: set[Place] = set()
         self._seen_changes = -1
 
@@ -118,6 +121,8 @@ class Stages:
         outcomes = _decider(items).moderator.decide(
             [item.candidate for item in live if item.candidate is not None]
         )
+        if self._breaker is not None:
+            outcomes = self._breaker.apply(live, outcomes)
         now = datetime.now(UTC).isoformat(timespec="milliseconds").encode()
         for item, outcome in zip(live, outcomes, strict=True):
             if isinstance(outcome, Failed):
@@ -125,8 +130,7 @@ class Stages:
                 item.failure = (outcome.stage, label, str(outcome.error) or label)
             elif isinstance(outcome, Decided):
                 item.action = outcome.action
-                if outcome.flag is not None:
-                    self._address(item, outcome.flag, now)
+                self._address(item, outcome, now)
         for item in items:
             # A detector that was replaced leaves memory with its last post.
             item.decider = None
@@ -136,14 +140,18 @@ class Stages:
                     self._settings.topics.dead_letters, item.record, stage=stage, error=error
                 )
 
-    def _address(self, item: Item, flag: Flag, now: bytes) -> None:
-        value = encode_flag(flag)
+    def _address(self, item: Item, decided: Decided, now: bytes) -> None:
+        if decided.flag is None:
+            return
+        value = encode_flag(decided.flag)
         most = self._settings.stream.max_post_bytes
         if len(value) > most:
             item.failure = ("publish", "flag-too-large", f"the flag has {len(value)} bytes, more than {most}")
             return
         cache = item.candidate.cache if item.candidate is not None else "miss"
         headers = [("decided-at", now), ("worker", self._worker), ("cache", cache.encode())]
+        if decided.held is not None:
+            headers.append((HELD, decided.held.encode()))
         headers += [(name, content) for name, content in item.record.headers if name == _TRACE]
         item.outgoing = Outgoing(self._settings.topics.flags, value, item.record.key, headers)
 

@@ -17,7 +17,7 @@ _DEAD_LETTER_BYTES: Final = 2 * 2**20
 
 
 def create_topics(settings: Settings, *, partitions: int, replication: int) -> list[str]:
-    """Creates posts, flags, dead letters and decisions; returns the names of those that were missing.
+    """Creates posts, flags, dead letters, decisions and holds; returns the names of those that were missing.
 
     Raises:
         KafkaError: no broker answers, or it refuses.
@@ -29,6 +29,8 @@ def create_topics(settings: Settings, *, partitions: int, replication: int) -> l
         topics.flags: plain,
         topics.dead_letters: plain | {"configs": {"max.message.bytes": str(_DEAD_LETTER_BYTES)}},
         topics.decisions: plain,
+        # A hold stands until it is lifted, however long that takes.
+        topics.holds: plain | {"num_partitions": 1, "configs": {"cleanup.policy": "compact"}},
     }
     admin = KafkaAdminClient(**client_options(settings.kafka))
     try:
