@@ -29,6 +29,10 @@ def asyncapi(topics: TopicSettings | None = None) -> dict[str, Any]:
         }
         | _key("The key of the source record."),
         "decision": _message("What a member of staff decided about a flag", payloads["decision"]),
+        "shadow": _message("What a challenger would have decided", payloads["shadow"])
+        | _key("The key of the post's record."),
+        "stage": _message("A step of a staged release", payloads["stage"])
+        | _key("Consumer group and number of the step."),
     }
     return {
         "asyncapi": "3.0.0",
@@ -47,6 +51,10 @@ def asyncapi(topics: TopicSettings | None = None) -> dict[str, Any]:
             "flags": _channel(topics.flags, "flag", "Read it with isolation level read_committed."),
             "deadLetters": _channel(topics.dead_letters, "deadLetter", "Records that could not be decided."),
             "decisions": _channel(topics.decisions, "decision", "What the staff decided about flags."),
+            "shadow": _channel(
+                topics.shadow, "shadow", "Beside the flags; not exactly once, and nobody is to act on it."
+            ),
+            "stages": _channel(topics.stages, "stage", "One partition; the latest step of a group holds."),
         },
         "operations": {
             "readPosts": _operation(
@@ -57,6 +65,9 @@ def asyncapi(topics: TopicSettings | None = None) -> dict[str, Any]:
             ),
             "publishDeadLetters": _operation("send", "deadLetters", "In the same transaction."),
             "publishDecisions": _operation("send", "decisions", "From the console of the staff."),
+            "publishShadow": _operation("send", "shadow", "Outside any transaction."),
+            "publishStages": _operation("send", "stages", "`flagstaff stage`, each in a transaction."),
+            "readStages": _operation("receive", "stages", "Each worker that has a challenger."),
         },
         "components": {
             "messages": messages,

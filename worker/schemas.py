@@ -8,14 +8,19 @@ from typing import Any, Final, get_args
 import msgspec
 
 from worker.policy import Policy
-from worker.records import Decision, Flag, Post
+from worker.records import Decision, Flag, Post, ShadowDecision, StageStep
 from worker.stream.dead_letters import ATTEMPTS, ERROR, SOURCE, STAGE, Stage
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 # What the worker reads may be less than whole; what it writes always holds every field.
 _READ: Final[dict[str, type[msgspec.Struct]]] = {"post": Post, "policy": Policy}
-_WRITTEN: Final[dict[str, type[msgspec.Struct]]] = {"flag": Flag, "decision": Decision}
+_WRITTEN: Final[dict[str, type[msgspec.Struct]]] = {
+    "flag": Flag,
+    "decision": Decision,
+    "shadow": ShadowDecision,
+    "stage": StageStep,
+}
 
 
 def schemas() -> dict[str, dict[str, Any]]:

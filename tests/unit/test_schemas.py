@@ -22,12 +22,17 @@ from worker.asyncapi import asyncapi
 from worker.commands.schema import documents, schema
 from worker.policy import DEFAULT_FILE
 from worker.records import (
+    DeciderStamp,
     Decision,
     DetectorReading,
     Flag,
+    GateReading,
+    LiveDecision,
     PolicyStamp,
+    ShadowDecision,
     SignalReading,
     Source,
+    StageStep,
 )
 from worker.schemas import schemas
 from worker.settings import TopicSettings
@@ -66,6 +71,42 @@ FLAG = Flag(
 DECISION = Decision(
     flag_id="f1", post_id="p1", reviewer="r1", verdict="unsure", decided_at=datetime(2026, 3, 1, tzinfo=UTC)
 )
+SHADOW = ShadowDecision(
+    flag=FLAG,
+    live=LiveDecision(
+        flag_id="f0",
+        action="pass",
+        score=0.2,
+        probability=0.3,
+        calibrated=True,
+        detector="00fe",
+        policy="ff00",
+    ),
+)
+STAMP = DeciderStamp(detector="linear", detector_digest="00ff", policy="default", policy_digest="ff00")
+STAGE = StageStep(
+    group="flagstaff",
+    number=2,
+    challenger=STAMP,
+    live=STAMP,
+    stage="share",
+    share=0.05,
+    by="r1",
+    at=datetime(2026, 3, 1, tzinfo=UTC),
+    note=None,
+    gates=(
+        GateReading(
+            gate="bias",
+            status="not-measured",
+            value=None,
+            low=None,
+            high=None,
+            limit=None,
+            count=0,
+            detail="x",
+        ),
+    ),
+)
 POST = {
     "id": "p1",
     "text": "…",
@@ -91,6 +132,8 @@ SAMPLES: dict[str, list[Any]] = {
         as_json(DECISION),
         as_json(msgspec.structs.replace(DECISION, note="x")),
     ],
+    "shadow": [as_json(SHADOW)],
+    "stage": [as_json(STAGE), as_json(msgspec.structs.replace(STAGE, stage="off", share=0.0, gates=()))],
     "policy": [yaml.safe_load(DEFAULT_FILE.read_text(encoding="utf-8"))],
     "dead-letter-headers": [DEAD_LETTER],
     "flag-headers": [{"decided-at": "2026-03-01T12:00:00.000+00:00", "worker": "w-0", "cache": "hit"}],
@@ -130,6 +173,9 @@ def test_each_schema_is_one_and_true_of_records(name: str) -> None:
         ("flag", {key: value for key, value in as_json(FLAG).items() if key != "schema"}),
         ("flag", as_json(FLAG) | {"action": "delete"}),
         ("decision", {"schema": "decision.v1"}),
+        ("shadow", as_json(FLAG)),
+        ("stage", as_json(STAGE) | {"stage": "half"}),
+        ("stage", as_json(STAGE) | {"share": 1.5}),
         ("policy", SAMPLES["policy"][0] | {"nmae": "x"}),
         ("dead-letter-headers", DEAD_LETTER | {"flagstaff-source": "posts"}),
     ],

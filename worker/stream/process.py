@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
@@ -15,6 +16,7 @@ from worker.errors import BrokerError
 from worker.health import Health, HealthServer
 from worker.intake import PostReader
 from worker.redis_link import RedisLink
+from worker.release.taking_part import taking_part
 from worker.stream.breaker import DeadLetterBreaker
 from worker.stream.client import producer_options
 from worker.stream.decider import Current, first_decider
@@ -55,6 +57,7 @@ def run_process(  # noqa: PLR0913 - the shell's one place where all parts meet
     isolation: Isolation | None = None,
     reread: Callable[[], Settings] | None = None,
     reload_asked: SimpleQueue[None] | None = None,
+    challenger: Detector | None = None,
 ) -> None:
     """Runs one worker until `stop` is set.
 
@@ -66,6 +69,7 @@ def run_process(  # noqa: PLR0913 - the shell's one place where all parts meet
         isolation: as above.
         reread: reads all settings again, for a reload; None: they can't change.
         reload_asked: whoever puts something in asks for a reload; see `worker.stream.reload`.
+        challenger: the detector of a challenger that the settings name, for callers that bring their own.
 
     Raises:
         FlagstaffError: whatever ends the worker other than `stop`.
@@ -77,7 +81,7 @@ def run_process(  # noqa: PLR0913 - the shell's one place where all parts meet
     slot = Slot(Path(settings.data_dir))
     name = slot.transactional_id(settings.kafka.transactional_id_prefix)
     health = Health()
-    with HealthServer(health, settings.http, number=number):
+    with HealthServer(health, settings.http, number=number), ExitStack() as release:
         log.info(
             "starting",
             worker=name,
@@ -86,6 +90,9 @@ def run_process(  # noqa: PLR0913 - the shell's one place where all parts meet
             policy=current.decider.policy.name,
         )
         notes = Notes(slot, name, link=link, key=f"{settings.redis.prefix}:noted:{settings.kafka.group_id}")
+        rollout = release.enter_context(
+            taking_part(settings, link=link, current=current, notes=notes, worker=name, detector=challenger)
+        )
         try:
             source = Source(settings.kafka, settings.topics.posts, process_number=number)
         except KafkaError as error:
@@ -107,6 +114,7 @@ def run_process(  # noqa: PLR0913 - the shell's one place where all parts meet
             notes=notes,
             tenures=source.tenures,
             worker=name,
+            rollout=rollout,
         )
         pipeline = Pipeline(stages, settings.detector)
         reload = Reload(
@@ -133,6 +141,7 @@ def run_process(  # noqa: PLR0913 - the shell's one place where all parts meet
             # What is still in flight goes through the stages untouched.
             source.give_up()
             pipeline.close(_CLOSE_S)
+            release.close()
             outbox.close(_CLOSE_S)
             source.close(_CLOSE_S)
             notes.close()
