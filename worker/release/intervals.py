@@ -24,7 +24,7 @@ def independent(values: Sequence[float], clusters: Sequence[str]) -> float:
     """As how many independent values these count, at most as many as there are.
 
     Divided by the design effect of their mean, from the variance over clusters (Rao and Scott 1992). Where
-    all are equal nothing can be told of it, and a cluster counts as one value.
+    all are equal nothing can be told of it, and they count as they are; one cluster alone counts as one.
 
     Args:
         values: at least one.
@@ -38,8 +38,6 @@ def independent(values: Sequence[float], clusters: Sequence[str]) -> float:
         sums[cluster] += value - mean
     if len(sums) == 1:
         return 1.0
-    if math.isclose(spread, 0.0, abs_tol=1e-12):
-        return float(len(sums))
     between = sum(one * one for one in sums.values()) * len(sums) / (len(sums) - 1)
     return min(float(count), count * spread / between) if between else float(count)
 

@@ -30,8 +30,8 @@ def test_clustered_posts_are_worth_fewer() -> None:
     assert intervals.independent(hits, ["one"] * 100) == 1.0
 
 
-def test_where_all_are_equal_an_author_counts_once() -> None:
-    assert intervals.independent([False] * 100, [str(number // 10) for number in range(100)]) == 10.0
+def test_where_all_are_equal_they_count_as_they_are() -> None:
+    assert intervals.independent([False] * 100, [str(number // 10) for number in range(100)]) == 100.0
 
 
 def test_a_paired_difference_holds_the_truth_in_about_19_of_20_draws() -> None:
