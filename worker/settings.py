@@ -248,6 +248,11 @@ class StageSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = 1_000
     gates: GateSettings = field(default_factory=GateSettings)
 
+    @property
+    def named(self) -> bool:
+        """Whether there is a challenger."""
+        return self.model is not None or self.policy_file is not None
+
 
 class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Metrics and health."""

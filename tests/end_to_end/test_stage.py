@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from structlog.testing import capture_logs
 
+from tests.support import faulty_detector as faulty
 from tests.support.running import Running, publish, running
 from tests.support.staged import Staged
 from tests.support.waiting import wait_until
+from tests.support.worker import WorkerProcesses
 from worker.errors import BrokerError
 from worker.intake import PostReader
 from worker.metrics import REGISTRY
@@ -305,3 +308,27 @@ def test_without_the_shadow_topic_the_live_one_goes_on(
             lambda: _sample("flagstaff_shadow_posts_total", "lost") > lost, what="a loss that is counted"
         )
     assert any("no-shadow-anywhere" in event["error"] for event in logged if event["event"] == "shadow_lost")
+
+
+def test_a_challenger_that_dies_of_a_post_costs_no_live_decision(
+    kafka: str, topic: TopicFactory, tmp_path: Path
+) -> None:
+    staged = Staged(tmp_path, kafka, topic, LOG__LEVEL="info", LOG__FORMAT="json")
+    command = (sys.executable, "-m", "tests.support.faulty_worker")
+    worker = WorkerProcesses(staged.values, tmp_path / "data", tmp_path / "log", command)
+    worker.start()
+    try:
+        wait_until(lambda: bool(staged.records("STAGES")), what="the challenger on the topic")
+        assert staged.stage("next").code == 0
+        wait_until(lambda: '"stage_entered"' in worker.log(), what="the stage")
+        ids = staged.publish(200, f"this post is {faulty.KILLS}, or so it says")
+        wait_until(lambda: "worker_died" in worker.log(), what="the death")
+        more = staged.publish(200)
+        flags = staged.flags([*ids, *more])
+        wait_until(lambda: bool(staged.records("SHADOW")), what="decisions beside")
+    finally:
+        worker.stop()
+    assert Counter(flag["post_id"] for flag in flags) == Counter([*ids, *more])
+    assert _digests(flags) == {staged.live.digest: 400}
+    assert staged.records("DEAD_LETTERS") == []
+    assert worker.log().count('"worker_died"') == 1

@@ -97,9 +97,11 @@ class Staged:
         wait_until(lambda: len(_entered(logged)) >= before + workers, what=f"{arguments} followed")
         return ended.out
 
-    def publish(self, count: int) -> list[str]:
-        """Publishes posts of many authors; returns their ids."""
+    def publish(self, count: int, text: str | None = None) -> list[str]:
+        """Publishes posts of many authors, the middle one with this text; returns their ids."""
         values = [post | {"id": f"p{self.posts + number}"} for number, post in enumerate(posts(count))]
+        if text is not None:
+            values[count // 2]["text"] = text
         self.posts += count
         publish(self.servers, self.values["TOPICS__POSTS"], [json.dumps(one).encode() for one in values])
         return [str(one["id"]) for one in values]

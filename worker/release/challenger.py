@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from worker.stream.decider import Decider
 
 
-def has_challenger(settings: Settings) -> bool:
-    """Whether the settings name one."""
-    return settings.stage.model is not None or settings.stage.policy_file is not None
-
-
 def challenger_settings(settings: Settings) -> Settings:
     """The settings with the challenger in the place of the live detector and policy."""
     stage = settings.stage

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from worker.release.beside import Beside
-from worker.release.challenger import has_challenger, load_challenger
+from worker.release.challenger import load_challenger
 from worker.release.follower import Follower
 from worker.release.rollout import Rollout
 from worker.release.shadow import Shadow
@@ -51,7 +51,7 @@ def taking_part(  # noqa: PLR0913 - the parts of a worker that meet a release
     Raises:
         FlagstaffError: the challenger can't be loaded, or the stage is not known.
     """
-    if not has_challenger(settings):
+    if not settings.stage.named:
         yield None
         return
     challenger = load_challenger(settings, link, current.decider, detector)
