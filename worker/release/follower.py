@@ -78,6 +78,8 @@ class Follower:
             group_id=None,
             isolation_level="read_committed",
             enable_auto_commit=False,
+            # Should the topic be made anew, its steps are read from the first one on.
+            auto_offset_reset="earliest",
             request_timeout_ms=kafka.request_timeout_ms,
             bootstrap_timeout_ms=kafka.request_timeout_ms,
             metrics_enabled=False,
@@ -115,7 +117,7 @@ class Follower:
             try:
                 self._follow(self._consumer)
                 self._enter()
-            except (KafkaError, BrokerError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever the client raises, the next step is to be seen
                 # The stage in force stays: the others of the group are in it too.
                 log.warning("stages_unreadable", error=str(error) or repr(error))
                 self._try_at = time.monotonic() + _RETRY_S

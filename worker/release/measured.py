@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from worker.errors import BrokerError, SettingsError
 from worker.records import Decision, Flag, GateReading, ShadowDecision, StageStep
-from worker.release import gates
-from worker.release.gates import BiasOutcome, Pair, ReviewedFlag
+from worker.release import gates, reviewer_gates
+from worker.release.seen import BiasOutcome, Pair, ReviewedFlag, acts
 from worker.release.steps import digests
 from worker.stream.extent import ExtentReader
 from worker.verdicts import majority, votes_by_flag
@@ -76,7 +76,7 @@ def measure(settings: Settings, step: StageStep, progress: Progress) -> Measured
     if step.stage == "share" and machine:
         flags = {one.id: one for one in _records(settings, topics.flags, since, Flag, wrong, progress)}
         for flag in flags.values():
-            if flag.id in machine and gates.acts(flag.action):
+            if flag.id in machine and acts(flag.action):
                 mine = (flag.detector.digest, flag.policy.digest) == digests(step.challenger)
                 (own if mine else others).append(_reviewed(flag, machine[flag.id]))
     return Measured(pairs, own, others, len(compared) - len(pairs), len(wrong))
@@ -99,10 +99,10 @@ def readings(settings: Settings, step: StageStep, measured: Measured) -> tuple[G
     found = [
         gates.disagreement(pairs, wanted),
         gates.flag_rate(pairs, wanted),
-        gates.verdicts_apart(measured.own, measured.others, wanted)
+        reviewer_gates.verdicts_apart(measured.own, measured.others, wanted)
         if apart
-        else gates.verdicts_beside(pairs, wanted),
-        gates.calibration([*reviewed, *measured.own], wanted),
+        else reviewer_gates.verdicts_beside(pairs, wanted),
+        reviewer_gates.calibration([*reviewed, *measured.own], wanted),
     ]
     if step.challenger.detector_digest != step.live.detector_digest:
         found.append(gates.bias(_bias(wanted.evaluation), step.challenger.detector_digest))

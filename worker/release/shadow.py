@@ -75,6 +75,8 @@ class Shadow:
                 posts = self._waiting.take(_CHUNK_POSTS, _LOOK_EVERY_S)
                 if not posts:
                     continue
+                # Waiting for a broker takes nothing from the pipeline, so it asks for no rest.
+                self._connect()
                 began = time.monotonic()
                 self._chunk(posts)
                 took = time.monotonic() - began
@@ -97,19 +99,28 @@ class Shadow:
         SHADOW_POSTS.labels("decided").inc(published)
         SHADOW_POSTS.labels("lost").inc(len(decided) - published)
 
+    def _connect(self) -> None:
+        if self._sender is not None or time.monotonic() < self._retry_at:
+            return
+        try:
+            self._sender = Sender(self._settings.kafka, self._settings.topics.shadow)
+        except BrokerError as error:
+            self._lost(error)
+
     def _publish(self, one: Waiting, decision: ShadowDecision) -> bool:
         SHADOW_DECISIONS.labels(decision.flag.action, decision.live.action).inc()
+        if self._sender is None:
+            return False
         try:
-            if self._sender is None:
-                if time.monotonic() < self._retry_at:
-                    return False
-                self._sender = Sender(self._settings.kafka, self._settings.topics.shadow)
             return self._sender.send(_ENCODER.encode(decision), one.key) is None
         except BrokerError as error:
-            log.warning("shadow_lost", error=str(error), again_in_s=_RETRY_S)
-            self._close_sender(flush=False)
-            self._retry_at = time.monotonic() + _RETRY_S
+            self._lost(error)
             return False
+
+    def _lost(self, error: BrokerError) -> None:
+        log.warning("shadow_lost", error=str(error), again_in_s=_RETRY_S)
+        self._close_sender(flush=False)
+        self._retry_at = time.monotonic() + _RETRY_S
 
     def _close_sender(self, *, flush: bool = True) -> None:
         if self._sender is None:

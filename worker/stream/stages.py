@@ -164,7 +164,10 @@ class Stages:
 
 
 def _by_decider(items: Sequence[Item]) -> list[tuple[Decider, list[Item]]]:
-    """The items of each decider, in their order."""
+    """The items of each decider, in their order; there is one for all but in a share of the authors."""
+    first = items[0].decider if items else None
+    if first is not None and all(item.decider is first for item in items):
+        return [(first, list(items))]
     groups: dict[int, tuple[Decider, list[Item]]] = {}
     for item in items:
         decider = item.decider

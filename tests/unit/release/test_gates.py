@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from worker.release import gates
-from worker.release.gates import BiasOutcome, Pair, ReviewedFlag, holding_back
+from worker.release import gates, reviewer_gates
+from worker.release.gates import holding_back
+from worker.release.seen import BiasOutcome, Pair, ReviewedFlag
 from worker.settings import GateSettings
 
 if TYPE_CHECKING:
@@ -88,28 +89,28 @@ def test_flag_rate(gained: int, lost: int, status: str) -> None:
 )
 def test_verdicts_beside(kept: int, dropped: int, status: str) -> None:
     seen = pairs(kept, "label", "label", machine=True) + pairs(dropped, "pass", "label", machine=True)
-    found = gates.verdicts_beside(seen + pairs(500, "pass", "pass"), SETTINGS)
+    found = reviewer_gates.verdicts_beside(seen + pairs(500, "pass", "pass"), SETTINGS)
     assert found.status == status
     assert found.count == kept + dropped
 
 
 def test_a_challenger_that_is_right_more_often_passes_however_much_it_changes() -> None:
     seen = pairs(100, "label", "label", machine=True) + pairs(100, "pass", "label", machine=False)
-    found = gates.verdicts_beside(seen, SETTINGS)
+    found = reviewer_gates.verdicts_beside(seen, SETTINGS)
     assert found.status == "pass"
     assert found.value == pytest.approx(-0.5)
 
 
 def test_no_verdict_is_not_measured() -> None:
-    assert gates.verdicts_beside(pairs(10, "label", "label"), SETTINGS).status == "not-measured"
-    assert gates.verdicts_apart(reviewed(10, machine=True), [], SETTINGS).status == "not-measured"
+    assert reviewer_gates.verdicts_beside(pairs(10, "label", "label"), SETTINGS).status == "not-measured"
+    assert reviewer_gates.verdicts_apart(reviewed(10, machine=True), [], SETTINGS).status == "not-measured"
 
 
 @pytest.mark.parametrize(("confirmed", "status"), [(200, "pass"), (170, "too-little"), (100, "fail")])
 def test_verdicts_apart(confirmed: int, status: str) -> None:
     own = reviewed(confirmed, machine=True) + reviewed(200 - confirmed, machine=False)
     live = reviewed(900, machine=True) + reviewed(100, machine=False)
-    found = gates.verdicts_apart(own, live, SETTINGS)
+    found = reviewer_gates.verdicts_apart(own, live, SETTINGS)
     assert found.status == status
     assert found.value == pytest.approx(0.9 - confirmed / 200)
 
@@ -117,13 +118,16 @@ def test_verdicts_apart(confirmed: int, status: str) -> None:
 @pytest.mark.parametrize(("machines", "status"), [(180, "pass"), (60, "fail")])
 def test_calibration(machines: int, status: str) -> None:
     seen = reviewed(machines, machine=True) + reviewed(200 - machines, machine=False)
-    found = gates.calibration(seen, SETTINGS)
+    found = reviewer_gates.calibration(seen, SETTINGS)
     assert found.status == status
     assert found.value == pytest.approx(0.9 - machines / 200)
 
 
 def test_calibration_of_posts_outside_the_calibrated_range_is_not_measured() -> None:
-    assert gates.calibration(reviewed(99, machine=True, probability=None), SETTINGS).status == "not-measured"
+    assert (
+        reviewer_gates.calibration(reviewed(99, machine=True, probability=None), SETTINGS).status
+        == "not-measured"
+    )
 
 
 @pytest.mark.parametrize(
@@ -146,7 +150,7 @@ def test_what_fails_or_is_required_and_not_passed_holds_back() -> None:
     found: list[GateReading] = [
         gates.disagreement(pairs(2_000, "pass", "pass"), SETTINGS),
         gates.flag_rate([], SETTINGS),
-        gates.verdicts_beside([], SETTINGS),
+        reviewer_gates.verdicts_beside([], SETTINGS),
         gates.bias(BiasOutcome("d", 1, ("x",)), "d"),
     ]
     assert [one.gate for one in holding_back(found, ["disagreement", "flag_rate"])] == ["flag_rate", "bias"]
