@@ -84,7 +84,7 @@ class StepWriter:
         self._settings = settings
         kafka = settings.kafka
         name = f"{kafka.transactional_id_prefix}-stage-{kafka.group_id}"
-        self._options = producer_options(kafka, name)
+        self._options = producer_options(kafka, name) | {"bootstrap_timeout_ms": kafka.request_timeout_ms}
         self._producer: Any = None
 
     def __enter__(self) -> Self:
