@@ -31,6 +31,10 @@ def asyncapi(topics: TopicSettings | None = None) -> dict[str, Any]:
         "decision": _message("What a member of staff decided about a flag", payloads["decision"]),
         "hold": _message("An action is held down to `label`, or that is lifted", payloads["hold"])
         | _key("group/action, so that compaction keeps the latest."),
+        "shadow": _message("What a challenger would have decided", payloads["shadow"])
+        | _key("The key of the post's record."),
+        "stage": _message("A step of a staged release", payloads["stage"])
+        | _key("Consumer group and number of the step."),
     }
     return {
         "asyncapi": "3.0.0",
@@ -50,6 +54,10 @@ def asyncapi(topics: TopicSettings | None = None) -> dict[str, Any]:
             "deadLetters": _channel(topics.dead_letters, "deadLetter", "Records that could not be decided."),
             "decisions": _channel(topics.decisions, "decision", "What the staff decided about flags."),
             "holds": _channel(topics.holds, "hold", "Which actions are held down. One partition, compacted."),
+            "shadow": _channel(
+                topics.shadow, "shadow", "Beside the flags; not exactly once, and nobody is to act on it."
+            ),
+            "stages": _channel(topics.stages, "stage", "One partition; the latest step of a group holds."),
         },
         "operations": {
             "readPosts": _operation(
@@ -64,6 +72,9 @@ def asyncapi(topics: TopicSettings | None = None) -> dict[str, Any]:
                 "send", "holds", "When a breaker trips, and by `flagstaff hold lift`."
             ),
             "readHolds": _operation("receive", "holds", "Followed by every worker, outside its group."),
+            "publishShadow": _operation("send", "shadow", "Outside any transaction."),
+            "publishStages": _operation("send", "stages", "`flagstaff stage`, each in a transaction."),
+            "readStages": _operation("receive", "stages", "Each worker that has a challenger."),
         },
         "components": {
             "messages": messages,

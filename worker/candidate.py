@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from worker.detector.protocol import Encoded
+    from worker.judgement import Judgement
     from worker.language import Language
     from worker.records import Action, Flag, Post, Source
 
@@ -33,6 +36,8 @@ class Candidate:
         truncated: whether the text went on beyond them.
         language: the post's; None until it is needed.
         cache: what the look-up of its score gave.
+        values: the signals' values that it was decided with; None before.
+        judgement: what the policy made of it; None before.
         error: what went wrong with this post, or None.
         stage: where it went wrong.
     """
@@ -42,6 +47,7 @@ class Candidate:
         "digest",
         "encoded",
         "error",
+        "judgement",
         "language",
         "logit",
         "received",
@@ -49,6 +55,7 @@ class Candidate:
         "text",
         "tokens",
         "truncated",
+        "values",
     )
 
     def __init__(self, received: Received, text: str, digest: str) -> None:
@@ -61,6 +68,8 @@ class Candidate:
         self.truncated = False
         self.language: Language | None = None
         self.cache: CacheResult = "unavailable"
+        self.values: Sequence[float | None] | None = None
+        self.judgement: Judgement | None = None
         self.error: Exception | None = None
         self.stage: Stage = "detect"
 

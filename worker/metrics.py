@@ -63,6 +63,25 @@ DETECTOR_SWITCHES: Final = _counter(
     "outcome",
 )
 
+STAGE: Final = _gauge(
+    "stage", "1 for the stage of the release that this process follows: off, shadow, share, all.", "stage"
+)
+STAGE_SHARE: Final = _gauge("stage_share", "Share of the authors for whom the challenger decides.")
+SHADOW_POSTS: Final = _counter(
+    "shadow_posts_total",
+    "Posts that the challenger was to decide beside the live one: decided, skipped (no room), failed, lost "
+    "(not published).",
+    "outcome",
+)
+SHADOW_DECISIONS: Final = _counter(
+    "shadow_decisions_total", "What the challenger would have done, and what was done.", "action", "live"
+)
+SHADOW_SECONDS: Final = _counter("shadow_seconds_total", "Seconds spent on deciding beside the live one.")
+SHADOW_WAITING: Final = _gauge("shadow_waiting_posts", "Posts that wait to be decided beside the live one.")
+SHADOW_SIGNALS_MISSING: Final = _counter(
+    "shadow_signals_missing_total", "The challenger's own signals that could not be read, by name.", "signal"
+)
+
 CACHE: Final = _counter("cache_lookups_total", "Score look-ups by result: hit, miss, unavailable.", "result")
 REDIS_FAILURES: Final = _counter("redis_failures_total", "Calls to Redis that failed, by purpose.", "purpose")
 REDIS_BREAKER: Final = _gauge("redis_breaker_open", "1 while Redis is left alone after failures.")

@@ -25,7 +25,7 @@ from worker.signals.readings import SignalSet
 from worker.text import canonical, text_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from worker.candidate import CacheResult, Outcome
     from worker.detector.protocol import Detector, Encoded
@@ -159,8 +159,21 @@ class Moderator:
     def decide(self, candidates: Sequence[Candidate]) -> list[Outcome]:
         """What becomes of each post, in order. New scores go to the cache, the posts into the signals."""
         self._keep_scores(candidates)
+        return self.judge(candidates, self._signals.read)
+
+    def judge(
+        self,
+        candidates: Sequence[Candidate],
+        read: Callable[[Sequence[Facts]], Sequence[Values | Exception]],
+    ) -> list[Outcome]:
+        """As `decide`, with signals that are read otherwise; nothing is kept and nothing noted.
+
+        Args:
+            candidates: with their scores.
+            read: the signals' values of those that have a score, in order, or what went wrong with one.
+        """
         facts = [self._facts(candidate) for candidate in candidates]
-        readings = iter(self._signals.read([one for one in facts if one is not None]))
+        readings = iter(read([one for one in facts if one is not None]))
         outcomes: list[Outcome] = []
         for candidate, one in zip(candidates, facts, strict=True):
             if one is None:
@@ -231,6 +244,7 @@ class Moderator:
         log_odds = self._calibration.log_odds(facts.logit, facts.tokens) if facts.covered else None
         confident = log_odds is not None and log_odds > self._threshold
         judgement = self._judge.decide(log_odds, values, confident=confident)
+        candidate.values, candidate.judgement = values, judgement
         if not self._emit_all and judgement.action not in _ACTING:
             return Decided(candidate, judgement.action, None)
         return Decided(candidate, judgement.action, self._flag(candidate, values, judgement))
@@ -251,7 +265,7 @@ class Moderator:
         )
         grounds = Grounds(said, signals, judgement, self._calibration, self._settings, language)
         return Flag(
-            id=_flag_id(post.id, source, self._detector.digest, self._stamp.digest),
+            id=flag_id(post.id, source, self._detector.digest, self._stamp.digest),
             post_id=post.id,
             author_id=None if post.author is None else post.author.id,
             source=source,
@@ -270,6 +284,7 @@ def encode_flag(flag: Flag) -> bytes:
     return _ENCODER.encode(flag)
 
 
-def _flag_id(post_id: str, source: Source, detector_digest: str, policy_digest: str) -> str:
+def flag_id(post_id: str, source: Source, detector_digest: str, policy_digest: str) -> str:
+    """The id of a flag, published or not: the same for the same post, place, detector and policy."""
     place = (post_id, source.topic, source.partition, source.offset, detector_digest, policy_digest)
     return blake2b(_ENCODER.encode(place), digest_size=16).hexdigest()

@@ -14,6 +14,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 Action = Literal["pass", "abstain", "label", "review", "limit"]
 Verdict = Literal["machine", "human", "unsure"]
 Holdable = Literal["review", "limit"]
+StageName = Literal["off", "shadow", "share", "all"]
+GateName = Literal["disagreement", "flag_rate", "verdicts", "calibration", "bias"]
+GateStatus = Literal["pass", "fail", "too-little", "not-measured"]
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=1024)]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -137,3 +140,74 @@ class Hold(Struct, frozen=True, kw_only=True):
     share: Share | None
     usual: Share | None
     posts: Count | None
+
+
+class LiveDecision(Struct, frozen=True, kw_only=True):
+    """What was really decided on a post that a challenger decided beside: see `Flag`, published or not."""
+
+    flag_id: str
+    action: Action
+    score: float
+    probability: float
+    calibrated: bool
+    detector: str
+    policy: str
+
+
+class ShadowDecision(Struct, frozen=True, kw_only=True):
+    """What a challenger would have decided on a post, and what was decided; `detector`, `policy`: digests.
+
+    `flag` is what would have been published. Nobody is to act on it.
+    """
+
+    schema: Literal["shadow.v1"] = "shadow.v1"
+    flag: Flag
+    live: LiveDecision
+
+
+class DeciderStamp(Struct, frozen=True, kw_only=True):
+    """A detector under a policy."""
+
+    detector: str
+    detector_digest: str
+    policy: str
+    policy_digest: str
+
+
+class GateReading(Struct, frozen=True, kw_only=True):
+    """What was measured for one gate.
+
+    `value` lies between `low` and `high` at 95 % confidence; all three are null where nothing was measured,
+    and `limit` where there is none. `count` is how many posts were counted, or groups of people. The gate is
+    passed where the whole interval is within the limit, fails where all of it is beyond, and else too little
+    was seen to tell.
+    """
+
+    gate: GateName
+    status: GateStatus
+    value: float | None
+    low: float | None
+    high: float | None
+    limit: float | None
+    count: int
+    detail: str
+
+
+class StageStep(Struct, frozen=True, kw_only=True):
+    """One step of a staged release. The latest of a consumer group is the stage in force.
+
+    `share` is the share of the authors for whom the challenger decides. `gates` is what was measured when the
+    step was taken, none for a step back.
+    """
+
+    schema: Literal["stage.v1"] = "stage.v1"
+    group: str
+    number: Annotated[int, Meta(ge=1)]
+    challenger: DeciderStamp
+    live: DeciderStamp
+    stage: StageName
+    share: Annotated[float, Meta(ge=0, le=1)]
+    by: str
+    at: Timestamp
+    note: str | None
+    gates: tuple[GateReading, ...]

@@ -10,14 +10,20 @@ import msgspec
 from worker.action_rate.hold import ACTIONS as HOLDABLE
 from worker.action_rate.hold import HEADER as HELD
 from worker.policy import Policy
-from worker.records import Decision, Flag, Hold, Post
+from worker.records import Decision, Flag, Hold, Post, ShadowDecision, StageStep
 from worker.stream.dead_letters import ATTEMPTS, ERROR, SOURCE, STAGE, Stage
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 # What the worker reads may be less than whole; what it writes always holds every field.
 _READ: Final[dict[str, type[msgspec.Struct]]] = {"post": Post, "policy": Policy}
-_WRITTEN: Final[dict[str, type[msgspec.Struct]]] = {"flag": Flag, "decision": Decision, "hold": Hold}
+_WRITTEN: Final[dict[str, type[msgspec.Struct]]] = {
+    "flag": Flag,
+    "decision": Decision,
+    "hold": Hold,
+    "shadow": ShadowDecision,
+    "stage": StageStep,
+}
 
 
 def schemas() -> dict[str, dict[str, Any]]:

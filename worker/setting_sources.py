@@ -42,13 +42,16 @@ def in_user_terms(message: str, kind: Any, prefix: str) -> str:
     if not where and "unknown field `" in what:
         key = what.split("`")[1]
         return f"unknown key {key!r} ({prefix}{key.upper()})"
-    key = where.rstrip("`")
+    # A list is one setting, whichever of its items is wrong.
+    key = where.rstrip("`").partition("[")[0]
     if "unknown field `" in what:
         key = f"{key}.{what.split('`')[1]}"
         return f"unknown key {key!r} ({prefix}{key.upper().replace('.', '__')})"
     if "enum value" in what:
         for level in key.split("."):
             kind = _children(kind)[level]
+        if get_origin(kind) is tuple:
+            kind = get_args(kind)[0]
         what += f", not one of {', '.join(get_args(kind))}"
     return f"{key} ({prefix}{key.upper().replace('.', '__')}): {what}"
 

@@ -76,6 +76,8 @@ class TopicSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     holds: Annotated[
         str, _doc("Which actions are held down, and who lifted that; one partition, compacted.")
     ] = "holds"
+    shadow: Annotated[str, _doc("What a challenger would have decided.")] = "shadow"
+    stages: Annotated[str, _doc("Each step of a staged release; one partition, compacted.")] = "stages"
 
 
 class RedisSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -232,6 +234,62 @@ class PolicySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     file: Annotated[str | None, _doc("Policy file; unset: the default that ships.")] = None
 
 
+class GateSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a challenger must have shown before its next stage."""
+
+    required: Annotated[
+        tuple[Literal["disagreement", "flag_rate", "verdicts", "calibration", "bias"], ...],
+        _doc(
+            "Gates that must be passed. Any other holds a challenger back only where it was measured and "
+            "fails. `bias` is not asked of one that has the live detector."
+        ),
+    ] = ("disagreement", "flag_rate", "bias")
+    min_posts: Annotated[PositiveInt, _doc("Compared posts, at least, that a gate is passed on.")] = 1_000
+    min_verdicts: Annotated[PositiveInt, _doc("Reviewed posts, at least, that a gate is passed on.")] = 50
+    max_disagreement: Annotated[
+        Ratio, _doc("Most of the posts on which another action would be taken, or none for one.")
+    ] = 0.05
+    max_flag_rate_change: Annotated[
+        Ratio, _doc("Most that the share of posts acted on may rise or fall, as a share of all posts.")
+    ] = 0.02
+    max_verdict_loss: Annotated[
+        Ratio, _doc("Most that the share of reviewed posts decided as the reviewers did may fall.")
+    ] = 0.05
+    max_calibration_error: Annotated[
+        Ratio, _doc("Most between mean probability and share of machines, over reviewed posts.")
+    ] = 0.15
+    evaluation: Annotated[
+        str | None, _doc("`evaluation.json` of the challenger's detector, for its bias table.")
+    ] = None
+
+
+class StageSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The challenger: a new detector or policy that goes out in stages (`flagstaff stage`)."""
+
+    model: Annotated[
+        str | None,
+        _doc("Its detector, named as in `detector.model`; unset: the live one. All else is `detector.*`."),
+    ] = None
+    revision: Annotated[str | None, _doc("Commit of a hub id; needed for one.")] = None
+    policy_file: Annotated[str | None, _doc("Its policy file; unset: the live one.")] = None
+    shares: Annotated[
+        tuple[Annotated[float, Meta(gt=0, lt=1)], ...],
+        _doc("Shares of the authors that it decides for between `shadow` and `all`, one after another."),
+    ] = (0.05, 0.25)
+    time_share: Annotated[
+        Ratio, _doc("Most of a process's time that deciding beside the live one may take.")
+    ] = 0.1
+    queue_posts: Annotated[
+        PositiveInt, _doc("Most posts that wait to be decided beside; others are skipped and counted.")
+    ] = 1_000
+    gates: GateSettings = field(default_factory=GateSettings)
+
+    @property
+    def named(self) -> bool:
+        """Whether there is a challenger."""
+        return self.model is not None or self.policy_file is not None
+
+
 class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Metrics and health."""
 
@@ -265,6 +323,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     signals: SignalSettings = field(default_factory=SignalSettings)
     fields: FieldSettings = field(default_factory=FieldSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
+    stage: StageSettings = field(default_factory=StageSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     log: LogSettings = field(default_factory=LogSettings)
     emit: Annotated[Literal["flagged", "all"], _doc("Publish only what acts, or every decision.")] = "flagged"
@@ -327,5 +386,5 @@ def _shown(default: Any) -> str:
     if isinstance(default, bool):
         return str(default).lower()
     if isinstance(default, tuple):
-        return ",".join(default)
+        return ",".join(map(str, default))
     return "" if default in (None, {}) else str(default)

@@ -12,6 +12,7 @@ from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, R
 from tests.support.command import flagstaff
 from tests.support.topics import TopicFactory, administrator, create_topic, unique_name
 from worker.checks.brokers import check_brokers
+from worker.checks.local import check_local
 from worker.checks.redis_server import check_redis
 from worker.embedded import ClientSecurity, EmbeddedKafka
 from worker.settings import RedisSettings, Settings, load_settings
@@ -97,6 +98,33 @@ def test_what_is_missing_or_narrow_is_named(kafka: str, topic: TopicFactory, nam
     lines = report(names.settings(kafka))
     assert lines[f"topic {names.posts}"].status == "fail"
     assert f"group {names.group}" not in lines
+
+
+def test_a_challenger_needs_its_topics_and_has_its_findings(
+    kafka: str, topic: TopicFactory, names: Names
+) -> None:
+    names.posts = topic("posts")
+    plain = report(names.settings(kafka))
+    assert not any("shadow" in what or "stages" in what for what in plain)
+    more = {"STAGE__MODEL": "constant", "TOPICS__SHADOW": "no-shadow", "TOPICS__STAGES": "no-stages"}
+    lines = report(names.settings(kafka, 5_000, **more))
+    assert lines["topic no-shadow"].status == "warn"
+    assert lines["topic no-stages"].status == "fail"
+    several, kept = topic("stages", partitions=2), topic("stages", config={"cleanup.policy": "delete"})
+    good = topic("stages", config={"cleanup.policy": "compact"})
+    for name, status, said in (
+        (several, "fail", "several partitions"),
+        (kept, "warn", "not compact"),
+        (good, "ok", "partitions: 1"),
+    ):
+        line = report(names.settings(kafka, 5_000, **more | {"TOPICS__STAGES": name}))[f"topic {name}"]
+        assert line.status == status
+        assert said in line.detail
+    found = {
+        one.what: one for one in check_local(names.settings(kafka, STAGE__POLICY_FILE="/nowhere/policy.yaml"))
+    }
+    assert found["challenger's policy"].status == "fail"
+    assert found["challenger's detector"].detail == found["detector"].detail
 
 
 def test_a_group_at_work_is_left_alone(kafka: str, topic: TopicFactory, names: Names) -> None:

@@ -11,6 +11,7 @@ import redis
 from kafka import KafkaProducer
 
 from tests.support.command import flagstaff
+from tests.support.linear_checkpoint import linear_checkpoint
 from tests.support.moderation import WordDetector, post
 from worker.detector.scoring import Scorer
 from worker.embedded import EmbeddedValkey
@@ -160,3 +161,21 @@ def test_the_command_says_what_it_did(broker: str, topic: TopicFactory, redis_ur
         },
     )
     assert (ended.code, ended.out) == (0, "3 posts noted, 1 records left out\n"), ended.err
+
+
+def test_a_challengers_record_is_filled_under_its_own_detector(
+    broker: str, topic: TopicFactory, redis_url: str, tmp_path: Path
+) -> None:
+    name = topic("posts", servers=broker, partitions=2)
+    producer = KafkaProducer(bootstrap_servers=broker)
+    producer.send(name, value=msgspec.json.encode(post(1, TEXT)), timestamp_ms=int(time.time() * 1000))
+    producer.close()
+    challenger = linear_checkpoint(tmp_path / "challenger", 1.0)
+    settings = {"KAFKA__BOOTSTRAP_SERVERS": broker, "TOPICS__POSTS": name, "REDIS__URL": redis_url}
+    refused = flagstaff("warm", "--challenger", settings=settings)
+    assert (refused.code, "FLAGSTAFF_STAGE__MODEL" in refused.err) == (2, True)
+    named = settings | {"STAGE__MODEL": str(tmp_path / "challenger")}
+    assert flagstaff("warm", "--challenger", settings=named).out.startswith("1 posts noted")
+    with redis.Redis.from_url(redis_url) as client:
+        (key,) = client.scan_iter(match="flagstaff:live:author_record:*")
+        assert f":{challenger.digest[:16]}:" in key.decode()

@@ -1,6 +1,7 @@
 """`flagstaff run` with the faulty detector: a supervisor, and worker processes that its posts can kill.
 
-Run as `python -m tests.support.faulty_worker`; settings come from the environment.
+Run as `python -m tests.support.faulty_worker`; settings come from the environment. Where they name a
+challenger, that one is faulty, and the live one is not.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from tests.support.faulty_detector import FaultyDetector
 from worker.detector.isolation import IsolatedScorer
 from worker.detector.loading import load_detector
 from worker.logs import configure_logs
+from worker.release.challenger import challenger_settings
 from worker.settings import load_settings
 from worker.stream.process import run_process
 from worker.supervisor import Supervisor
@@ -36,10 +38,15 @@ def main() -> int:
             environ=os.environ,
         )
         return supervisor.run(stop)
+    number = int(sys.argv[-1])
+    if settings.stage.named:
+        faulty = FaultyDetector(load_detector(challenger_settings(settings).detector))
+        run_process(settings, number=number, stop=stop, challenger=faulty)
+        return 0
     detector = load_detector(settings.detector)
     run_process(
         settings,
-        number=int(sys.argv[-1]),
+        number=number,
         stop=stop,
         detector=FaultyDetector(detector),
         isolation=IsolatedScorer(settings.detector, digest=detector.digest, command=_CHILD),

@@ -22,13 +22,18 @@ from worker.asyncapi import asyncapi
 from worker.commands.schema import documents, schema
 from worker.policy import DEFAULT_FILE
 from worker.records import (
+    DeciderStamp,
     Decision,
     DetectorReading,
     Flag,
+    GateReading,
     Hold,
+    LiveDecision,
     PolicyStamp,
+    ShadowDecision,
     SignalReading,
     Source,
+    StageStep,
 )
 from worker.schemas import schemas
 from worker.settings import TopicSettings
@@ -78,6 +83,42 @@ HOLD = Hold(
     usual=0.01,
     posts=147,
 )
+SHADOW = ShadowDecision(
+    flag=FLAG,
+    live=LiveDecision(
+        flag_id="f0",
+        action="pass",
+        score=0.2,
+        probability=0.3,
+        calibrated=True,
+        detector="00fe",
+        policy="ff00",
+    ),
+)
+STAMP = DeciderStamp(detector="linear", detector_digest="00ff", policy="default", policy_digest="ff00")
+STAGE = StageStep(
+    group="flagstaff",
+    number=2,
+    challenger=STAMP,
+    live=STAMP,
+    stage="share",
+    share=0.05,
+    by="r1",
+    at=datetime(2026, 3, 1, tzinfo=UTC),
+    note=None,
+    gates=(
+        GateReading(
+            gate="bias",
+            status="not-measured",
+            value=None,
+            low=None,
+            high=None,
+            limit=None,
+            count=0,
+            detail="x",
+        ),
+    ),
+)
 POST = {
     "id": "p1",
     "text": "…",
@@ -103,6 +144,8 @@ SAMPLES: dict[str, list[Any]] = {
         as_json(DECISION),
         as_json(msgspec.structs.replace(DECISION, note="x")),
     ],
+    "shadow": [as_json(SHADOW)],
+    "stage": [as_json(STAGE), as_json(msgspec.structs.replace(STAGE, stage="off", share=0.0, gates=()))],
     "policy": [yaml.safe_load(DEFAULT_FILE.read_text(encoding="utf-8"))],
     "dead-letter-headers": [DEAD_LETTER],
     "flag-headers": [
@@ -150,6 +193,9 @@ def test_each_schema_is_one_and_true_of_records(name: str) -> None:
         ("flag", as_json(FLAG) | {"action": "delete"}),
         ("decision", {"schema": "decision.v1"}),
         ("hold", as_json(HOLD) | {"action": "label"}),
+        ("shadow", as_json(FLAG)),
+        ("stage", as_json(STAGE) | {"stage": "half"}),
+        ("stage", as_json(STAGE) | {"share": 1.5}),
         ("policy", SAMPLES["policy"][0] | {"nmae": "x"}),
         ("dead-letter-headers", DEAD_LETTER | {"flagstaff-source": "posts"}),
     ],

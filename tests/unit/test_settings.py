@@ -105,6 +105,12 @@ def test_variables_of_the_tests_are_passed_over() -> None:
         ("PROCESSES", "0", "processes (FLAGSTAFF_PROCESSES): Expected `int` >= 1"),
         ("HTTP__PORT", "70000", "http.port (FLAGSTAFF_HTTP__PORT): Expected `int` <= 65535"),
         ("EMIT", "some", "emit (FLAGSTAFF_EMIT): Invalid enum value 'some', not one of flagged, all"),
+        (
+            "STAGE__GATES__REQUIRED",
+            "bias,luck",
+            "(FLAGSTAFF_STAGE__GATES__REQUIRED): Invalid enum value 'luck', not one of disagreement, flag",
+        ),
+        ("STAGE__SHARES", "0.1,1.5", "stage.shares (FLAGSTAFF_STAGE__SHARES): Expected `float` < 1.0"),
         ("DETECTOR__DTYPE", "int4", "not one of auto, float32, bfloat16, float16, int8"),
         ("BREAKER__MAX_RATIO", "nan", "breaker.max_ratio (FLAGSTAFF_BREAKER__MAX_RATIO)"),
         ("GRACE_PERIOD_S", "inf", "grace_period_s (FLAGSTAFF_GRACE_PERIOD_S)"),

@@ -14,6 +14,7 @@ from worker.errors import FlagstaffError
 from worker.extras import how_to_install
 from worker.intake import PostReader
 from worker.policy import load_policy
+from worker.release.challenger import challenger_settings
 from worker.signals.catalogue import check_names
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ def check_local(settings: Settings) -> Iterator[Finding]:
         ("data directory", _data_dir),
     ):
         yield _found(what, look, settings)
+    if settings.stage.named:
+        challenger = challenger_settings(settings)
+        yield _found("policy", _policy, challenger)._replace(what="challenger's policy")
+        yield _found("detector", _detector, challenger)._replace(what="challenger's detector")
 
 
 def _found(what: str, look: Callable[[Settings], Finding], settings: Settings) -> Finding:

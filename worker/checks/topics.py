@@ -30,7 +30,14 @@ def check_topics(admin: Any, settings: Settings) -> Iterator[Finding]:
     described = {
         topic["name"]: topic
         for topic in admin.describe_topics(
-            [topics.posts, topics.flags, topics.dead_letters, topics.decisions, topics.holds]
+            [
+                topics.posts,
+                topics.flags,
+                topics.dead_letters,
+                topics.decisions,
+                topics.holds,
+                *([topics.shadow, topics.stages] if settings.stage.named else []),
+            ]
         )
     }
     yield _posts(described[topics.posts], settings.processes)
@@ -41,6 +48,26 @@ def check_topics(admin: Any, settings: Settings) -> Iterator[Finding]:
     yield decisions if decisions.status == "ok" else decisions._replace(status="warn")
     if settings.action_rate.enabled:
         yield _holds(admin, described[topics.holds])
+    if settings.stage.named:
+        shadow = _topic(described[topics.shadow], "WRITE")
+        # Without it the challenger's decisions are lost, and the live ones go on.
+        yield shadow if shadow.status == "ok" else shadow._replace(status="warn")
+        yield _stages(admin, described[topics.stages])
+
+
+def _stages(admin: Any, topic: dict[str, Any]) -> Finding:
+    finding = _topic(topic, "WRITE")
+    if finding.status == "fail":
+        return finding
+    if len(topic["partitions"]) > 1:
+        several = "has several partitions: the order of its steps is not known; make one with a single one"
+        return finding._replace(status="fail", detail=several)
+    if _config(admin, topic["name"], "cleanup.policy") not in {"compact", None}:
+        return finding._replace(
+            status="warn",
+            detail=f"{finding.detail}; cleanup.policy is not compact: old steps are forgotten with age",
+        )
+    return finding
 
 
 def _posts(topic: dict[str, Any], processes: int) -> Finding:
@@ -117,7 +144,7 @@ def _most_bytes(admin: Any, topic: str) -> int | None:
 
 
 def _config(admin: Any, topic: str, name: str) -> str | None:
-    """A topic's configuration; None where it can't be asked for."""
+    """What is set for the topic; None where it can't be asked for."""
     try:
         found = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
     except KafkaError:

@@ -30,6 +30,7 @@ SUMMARIES: Final = {
     "warm": "Build the signal state again from the posts topic.",
     "hold": "Show which actions are held down to label, and lift that.",
     "redrive": "Send dead letters back to the posts topic.",
+    "stage": "Let a new detector or policy go out in stages, or take it back.",
     "generate": "Write labelled texts of a language model.",
     "train": "Train a detector: linear, an encoder, or several as one.",
     "evaluate": "Measure a detector on labelled texts, as JSON and as a page.",

@@ -45,7 +45,7 @@ def documents() -> dict[str, str]:
     "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write files instead."
 )
 def schema(*, name: str | None, out: Path | None) -> None:
-    """Print the schema NAME: post, flag, decision, policy, flag-headers, dead-letter-headers, or asyncapi.
+    """Print the schema NAME, as flag or dead-letter-headers, or asyncapi; a wrong name gets them all named.
 
     Without a name, print the AsyncAPI document, which holds all but the policy's; with --out write all files.
     """

@@ -12,15 +12,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from worker.commands.context import settings_of
 from worker.detector.loading import load_detector
+from worker.errors import SettingsError
 from worker.policy import load_policy
+from worker.release.challenger import challenger_settings
 from worker.warmup import Warmup
 
 _SAY_EVERY_S: Final = 10.0
 
 
 @click.command("warm")
+@click.option("--challenger", is_flag=True, help="For the challenger's detector, before it decides.")
 @click.pass_context
-def warm(ctx: click.Context) -> None:
+def warm(ctx: click.Context, *, challenger: bool) -> None:
     """Build the signal state again from the posts topic, after Redis has lost it.
 
     Reads the posts of the longest window that a signal looks back over, scores those whose score is not in
@@ -28,6 +31,10 @@ def warm(ctx: click.Context) -> None:
     again after it was stopped half-way.
     """
     settings = settings_of(ctx)
+    if challenger:
+        if not settings.stage.named:
+            raise SettingsError("warm: there is no challenger; name it in FLAGSTAFF_STAGE__MODEL")
+        settings = challenger_settings(settings)
     policy = load_policy(Path(settings.policy.file) if settings.policy.file else None)
     detector = load_detector(settings.detector)
     with _Shown() as shown:

@@ -11,6 +11,7 @@ from worker.signals.catalogue import check_names, post_signals, state_signals
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from prometheus_client import Counter
     from redis import Redis
 
     from worker.detector.protocol import Detector
@@ -44,13 +45,20 @@ class SignalSet:
         detector: whose word the author's record is made of.
         link: the way to Redis, or None for none: what is remembered there is then missing.
         prefix: start of every key; it holds the namespace.
+        missing: counts values that could not be read, by the signal's name.
 
     Raises:
         SettingsError: an unknown signal is enabled.
     """
 
     def __init__(
-        self, settings: SignalSettings, detector: Detector, *, link: RedisLink | None, prefix: str
+        self,
+        settings: SignalSettings,
+        detector: Detector,
+        *,
+        link: RedisLink | None,
+        prefix: str,
+        missing: Counter = SIGNALS_MISSING,
     ) -> None:
         check_names(settings)
         self.names = settings.enabled
@@ -60,7 +68,7 @@ class SignalSet:
         places = list(enumerate(self.names))
         self._from_post = [(place, from_post[name]) for place, name in places if name in from_post]
         self._from_state = [(place, from_state[name]) for place, name in places if name in from_state]
-        self._missing = [SIGNALS_MISSING.labels(name) for name in self.names]
+        self._missing = [missing.labels(name) for name in self.names]
 
     def read(self, batch: Sequence[Facts]) -> list[Values | Exception]:
         """Notes the posts and reads their signals.

@@ -30,8 +30,8 @@ log = structlog.get_logger(__name__)
 
 # Where a post stands: topic, partition, offset. A plain tuple, since one is made for every post.
 Place = tuple[str, int, int]
-NotedStage = Literal["encode", "score"]
-_STAGES: Final[tuple[NotedStage, ...]] = ("encode", "score")
+NotedStage = Literal["encode", "score", "shadow"]
+_STAGES: Final[tuple[NotedStage, ...]] = ("encode", "score", "shadow")
 _SUSPECTS: Final = "suspects"
 # A note in Redis does not tell whether its writer lives. One this old was left behind.
 _MAX_AGE_S: Final = 3600

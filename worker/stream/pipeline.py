@@ -117,13 +117,12 @@ class Pipeline:
             return ()
 
     def _cut(self, waiting: deque[Item]) -> list[Item]:
-        """The next batch: within the token budget, and of one decider."""
+        """The next batch: within the token budget of its first item's decider."""
         batch: list[Item] = []
         tokens = 0
         while waiting:
             tokens += waiting[0].tokens
-            first = batch[0] if batch else waiting[0]
-            if batch and (tokens > _budget(first) or waiting[0].decider is not first.decider):
+            if batch and tokens > _budget(batch[0]):
                 break
             batch.append(waiting.popleft())
         return batch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,7 @@ from worker.errors import BrokerError
 from worker.health import Health, HealthServer
 from worker.intake import PostReader
 from worker.redis_link import RedisLink
+from worker.release.taking_part import taking_part
 from worker.stream.action_breaker import ActionBreaker
 from worker.stream.breaker import DeadLetterBreaker
 from worker.stream.client import producer_options
@@ -58,6 +60,7 @@ def run_process(  # noqa: PLR0913 - the shell's one place where all parts meet
     isolation: Isolation | None = None,
     reread: Callable[[], Settings] | None = None,
     reload_asked: SimpleQueue[None] | None = None,
+    challenger: Detector | None = None,
 ) -> None:
     """Runs one worker until `stop` is set.
 
@@ -69,6 +72,7 @@ def run_process(  # noqa: PLR0913 - the shell's one place where all parts meet
         isolation: as above.
         reread: reads all settings again, for a reload; None: they can't change.
         reload_asked: whoever puts something in asks for a reload; see `worker.stream.reload`.
+        challenger: the detector of a challenger that the settings name, for callers that bring their own.
 
     Raises:
         FlagstaffError: whatever ends the worker other than `stop`.
@@ -82,7 +86,7 @@ def run_process(  # noqa: PLR0913 - the shell's one place where all parts meet
     slot = Slot(Path(settings.data_dir))
     name = slot.transactional_id(settings.kafka.transactional_id_prefix)
     health = Health()
-    with HealthServer(health, settings.http, number=number):
+    with HealthServer(health, settings.http, number=number), ExitStack() as release:
         log.info(
             "starting",
             worker=name,
@@ -91,6 +95,9 @@ def run_process(  # noqa: PLR0913 - the shell's one place where all parts meet
             policy=current.decider.policy.name,
         )
         notes = Notes(slot, name, link=link, key=f"{settings.redis.prefix}:noted:{settings.kafka.group_id}")
+        rollout = release.enter_context(
+            taking_part(settings, link=link, current=current, notes=notes, worker=name, detector=challenger)
+        )
         try:
             source = Source(settings.kafka, settings.topics.posts, process_number=number)
         except KafkaError as error:
@@ -114,6 +121,7 @@ def run_process(  # noqa: PLR0913 - the shell's one place where all parts meet
             tenures=source.tenures,
             worker=name,
             breaker=None if holds is None else _action_breaker(settings, holds, slot, name),
+            rollout=rollout,
         )
         pipeline = Pipeline(stages, settings.detector)
         reload = Reload(
@@ -140,6 +148,7 @@ def run_process(  # noqa: PLR0913 - the shell's one place where all parts meet
             # What is still in flight goes through the stages untouched.
             source.give_up()
             pipeline.close(_CLOSE_S)
+            release.close()
             outbox.close(_CLOSE_S)
             if holds is not None:
                 holds.close(_CLOSE_S)

@@ -1,4 +1,4 @@
-"""Puts records on a topic outside any transaction: for `flagstaff send` and the demo."""
+"""Puts records on a topic outside any transaction."""
 
 from __future__ import annotations
 
@@ -82,14 +82,14 @@ class Sender:
         future.add_errback(self._failures.append)
         return None
 
-    def finish(self) -> None:
-        """Wait until everything is acknowledged.
+    def finish(self, timeout_s: float = _LONGEST_S) -> None:
+        """Wait until everything is acknowledged, so long at most.
 
         Raises:
             BrokerError: something is not.
         """
         try:
-            self._producer.flush(timeout=_LONGEST_S)
+            self._producer.flush(timeout=timeout_s)
         except KafkaError as error:
             raise self._broken(error) from error
         if self._failures:

@@ -16,8 +16,10 @@ from worker.stream.outbox import Outgoing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from worker.candidate import Outcome
     from worker.intake import PostReader
-    from worker.moderator import Candidate
+    from worker.moderator import Candidate, Moderator
+    from worker.release.rollout import Rollout
     from worker.settings import Settings
     from worker.stream.action_breaker import ActionBreaker
     from worker.stream.decider import Current, Decider, Isolation
@@ -41,6 +43,7 @@ class Stages:
         tenures: Tenures,
         worker: str,
         breaker: ActionBreaker | None = None,
+        rollout: Rollout | None = None,
     ) -> None:
         self._settings = settings
         self._reader = reader
@@ -49,18 +52,16 @@ class Stages:
         self._tenures = tenures
         self._worker = worker.encode()
         self._breaker = breaker
+        self._rollout = rollout
         self._suspects: set[Place] = set()
         self._seen_changes = -1
 
     def prepare(self, items: Sequence[Item]) -> None:
         """Reads the posts, looks their scores up, and tokenises those that have none."""
         self._refresh_suspects()
-        decider = self._current.decider
-        moderator = decider.moderator
-        received: list[Item] = []
-        suspects: list[Item] = []
+        live = self._current.decider
         for item in items:
-            item.decider = decider
+            item.decider = live
             value = item.record.value
             if value is None:
                 continue
@@ -71,27 +72,32 @@ class Stages:
                 continue
             record = item.record
             source = Source(record.topic, record.partition, record.offset, record.timestamp)
-            item.candidate = moderator.receive(Received(post, source))
-            if self._suspects and _place(item) in self._suspects:
-                item.isolate = True
-                suspects.append(item)
-            else:
-                received.append(item)
+            item.candidate = live.moderator.receive(Received(post, source))
+            item.isolate = bool(self._suspects) and _place(item) in self._suspects
+            if self._rollout is not None:
+                item.decider = self._rollout.decider_of(post, live)
         TOMBSTONES.inc(sum(item.record.value is None for item in items))
+        for decider, own in _by_decider(items):
+            self._encode(decider.moderator, own)
+
+    def _encode(self, moderator: Moderator, items: Sequence[Item]) -> None:
         moderator.look_up([item.candidate for item in items if item.candidate is not None])
-        unscored = [item for item in received if item.candidate is not None and item.candidate.logit is None]
+        unscored = [
+            item
+            for item in items
+            if item.candidate is not None and not item.isolate and item.candidate.logit is None
+        ]
         if unscored:
             self._notes.write("encode", [_place(item) for item in unscored])
             moderator.encode([item.candidate for item in unscored if item.candidate is not None])
             self._notes.strike("encode")
 
     def score(self, items: Sequence[Item]) -> None:
-        """Runs the model over what has no score yet; posts under suspicion in a child process.
+        """Runs the model over what has no score yet; posts under suspicion in a child process."""
+        for decider, own in _by_decider(items):
+            self._score(decider, own)
 
-        Args:
-            items: a batch of one decider, and so for `decide`.
-        """
-        decider = _decider(items)
+    def _score(self, decider: Decider, items: Sequence[Item]) -> None:
         owned = self._tenures.snapshot()
         fresh: list[Candidate] = []
         places: list[Place] = []
@@ -118,9 +124,8 @@ class Stages:
         live = [
             item for item in items if item.candidate is not None and owned.get(item.partition) == item.tenure
         ]
-        outcomes = _decider(items).moderator.decide(
-            [item.candidate for item in live if item.candidate is not None]
-        )
+        by_decider = _by_decider(live)
+        outcomes = _in_order(live, by_decider)
         if self._breaker is not None:
             outcomes = self._breaker.apply(live, outcomes)
         now = datetime.now(UTC).isoformat(timespec="milliseconds").encode()
@@ -131,6 +136,9 @@ class Stages:
             elif isinstance(outcome, Decided):
                 item.action = outcome.action
                 self._address(item, outcome, now)
+        if self._rollout is not None:
+            for decider, own in by_decider:
+                self._rollout.decided(decider, own)
         for item in items:
             # A detector that was replaced leaves memory with its last post.
             item.decider = None
@@ -162,10 +170,26 @@ class Stages:
             self._suspects = self._notes.left_behind()
 
 
-def _decider(items: Sequence[Item]) -> Decider:
-    decider = items[0].decider
-    assert decider is not None  # noqa: S101 - `prepare` has set it
-    return decider
+def _in_order(items: Sequence[Item], by_decider: Sequence[tuple[Decider, list[Item]]]) -> list[Outcome]:
+    """What becomes of each item's post, whichever decides it, in the order of the items."""
+    outcomes: dict[int, Outcome] = {}
+    for decider, own in by_decider:
+        candidates = [item.candidate for item in own if item.candidate is not None]
+        outcomes.update(zip(map(id, own), decider.moderator.decide(candidates), strict=True))
+    return [outcomes[id(item)] for item in items]
+
+
+def _by_decider(items: Sequence[Item]) -> list[tuple[Decider, list[Item]]]:
+    """The items of each decider, in their order; there is one for all but in a share of the authors."""
+    first = items[0].decider if items else None
+    if first is not None and all(item.decider is first for item in items):
+        return [(first, list(items))]
+    groups: dict[int, tuple[Decider, list[Item]]] = {}
+    for item in items:
+        decider = item.decider
+        assert decider is not None  # noqa: S101 - `prepare` has set it
+        groups.setdefault(id(decider), (decider, []))[1].append(item)
+    return list(groups.values())
 
 
 def _score_alone(candidates: Sequence[Candidate], isolation: Isolation) -> None:

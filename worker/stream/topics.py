@@ -17,7 +17,7 @@ _DEAD_LETTER_BYTES: Final = 2 * 2**20
 
 
 def create_topics(settings: Settings, *, partitions: int, replication: int) -> list[str]:
-    """Creates posts, flags, dead letters, decisions and holds; returns the names of those that were missing.
+    """Creates the topics that the settings need; returns the names of those that were missing.
 
     Raises:
         KafkaError: no broker answers, or it refuses.
@@ -32,6 +32,9 @@ def create_topics(settings: Settings, *, partitions: int, replication: int) -> l
         # A hold stands until it is lifted, however long that takes.
         topics.holds: plain | {"num_partitions": 1, "configs": {"cleanup.policy": "compact"}},
     }
+    if settings.stage.named:
+        wanted[topics.shadow] = plain
+        wanted[topics.stages] = plain | {"num_partitions": 1, "configs": {"cleanup.policy": "compact"}}
     admin = KafkaAdminClient(**client_options(settings.kafka))
     try:
         return [name for name, options in wanted.items() if _created(admin, name, options)]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec import Struct
 
 from worker.lab.calibration.texts import Line, Place, sample_of
 from worker.lab.lines import read_lines
 from worker.records import Decision
+from worker.verdicts import majority, votes_by_flag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,39 +83,22 @@ def reviewed(decisions: Iterable[Path], flags: Iterable[Path], posts: Iterable[P
     Raises:
         CorpusError: a file can't be read, or a line is of another form; the message names both.
     """
-    latest: dict[tuple[str, str], Decision] = {}
-    count = 0
-    for path in decisions:
-        for _, decision in read_lines(path, Decision, "decision"):
-            count += 1
-            key = (decision.flag_id, decision.reviewer)
-            before = latest.get(key)
-            if before is None or decision.decided_at >= before.decided_at:
-                latest[key] = decision
-    votes: dict[str, dict[str, int]] = defaultdict(lambda: {"human": 0, "machine": 0, "unsure": 0})
-    for (flag_id, _), decision in latest.items():
-        votes[flag_id][decision.verdict] += 1
+    given = [decision for path in decisions for _, decision in read_lines(path, Decision, "decision")]
     flag_of = {flag.id: flag for path in flags for _, flag in read_lines(path, Flagged, "flag")}
     known = _Posts(line for path in posts for _, line in read_lines(path, Line, "post"))
     samples: list[Sample] = []
     left_out = {"unsure": 0, "disputed": 0, "no_flag": 0, "no_post": 0}
-    for flag_id, given in votes.items():
-        verdict = _verdict(given)
+    for flag_id, votes in votes_by_flag(given).items():
+        verdict = majority(votes)
         if verdict is None:
-            left_out["disputed" if given["human"] else "unsure"] += 1
+            left_out["disputed" if votes["human"] else "unsure"] += 1
         elif (flag := flag_of.get(flag_id)) is None:
             left_out["no_flag"] += 1
         elif (line := known.of(flag)) is None:
             left_out["no_post"] += 1
         else:
             samples.append(sample_of(line, verdict, REVIEWED))
-    return Reviewed(samples, count, **left_out)
-
-
-def _verdict(given: dict[str, int]) -> Literal["human", "machine"] | None:
-    if given["human"] == given["machine"]:
-        return None
-    return "human" if given["human"] > given["machine"] else "machine"
+    return Reviewed(samples, len(given), **left_out)
 
 
 def _key(place: Place) -> tuple[str, int, int]:
