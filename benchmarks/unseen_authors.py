@@ -92,13 +92,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=_DATA, help="folder of the labelled texts")
     parser.add_argument("--cache", type=Path, default=Path("build/unseen-authors"), help="keeps the logits")
     parser.add_argument("--only", action="append", help="one of the ways; may be repeated")
+    parser.add_argument("--seed", type=int, default=_SEED, help="of the folds and the crops")
     arguments = parser.parse_args()
     paths = [arguments.data / f"{name}.train.jsonl.gz" for name in _FILES]
     try:
         samples = read_samples(paths)
     except FlagstaffError as error:
         sys.exit(f"benchmarks.unseen_authors: {error}")
-    pieces = pieces_of(samples, crops_seed=_SEED, folds_seed=_SEED)
+    pieces = pieces_of(samples, crops_seed=arguments.seed, folds_seed=arguments.seed)
     wanted = arguments.only or list(_WAYS)
     logits = {
         name: _logits(way, pieces, arguments.cache)[: len(samples)]
