@@ -25,7 +25,7 @@ from worker.signals.readings import SignalSet
 from worker.text import canonical, text_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from worker.candidate import CacheResult, Outcome
     from worker.detector.protocol import Detector, Encoded
@@ -83,6 +83,11 @@ class Moderator:
         self._cache = ScoreCache(link, prefix, redis_settings.score_ttl_s) if link is not None else None
         self._signals = SignalSet(signal_settings, detector, link=link, prefix=f"{prefix}:{namespace}")
         self._judge = Judge(policy, self._signals.names)
+
+    @property
+    def signal_names(self) -> tuple[str, ...]:
+        """The signals in the order of a flag."""
+        return self._signals.names
 
     def prepare(self, received: Sequence[Received]) -> list[Candidate]:
         """Candidates, in order: with the score from the cache, or made ready for the model."""
@@ -156,11 +161,24 @@ class Moderator:
             else:
                 candidate.logit = result
 
-    def decide(self, candidates: Sequence[Candidate]) -> list[Outcome]:
-        """What becomes of each post, in order. New scores go to the cache, the posts into the signals."""
-        self._keep_scores(candidates)
+    def decide(
+        self, candidates: Sequence[Candidate], readings_of: Sequence[Values] | None = None
+    ) -> list[Outcome]:
+        """What becomes of each post, in order. New scores go to the cache, the posts into the signals.
+
+        Args:
+            candidates: posts with their scores.
+            readings_of: each post's signals in the order of `signal_names`, for who has them already: then
+                none is read and no post is noted. None: they are read.
+        """
+        self.keep_scores(candidates)
         facts = [self._facts(candidate) for candidate in candidates]
-        readings = iter(self._signals.read([one for one in facts if one is not None]))
+        readings: Iterator[Values | Exception]
+        if readings_of is None:
+            readings = iter(self._signals.read([one for one in facts if one is not None]))
+        else:
+            given = zip(facts, readings_of, strict=True)
+            readings = (values for one, values in given if one is not None)
         outcomes: list[Outcome] = []
         for candidate, one in zip(candidates, facts, strict=True):
             if one is None:
@@ -188,7 +206,8 @@ class Moderator:
         except Exception as error:  # noqa: BLE001 - one bad post harms one post
             return error
 
-    def _keep_scores(self, candidates: Sequence[Candidate]) -> None:
+    def keep_scores(self, candidates: Sequence[Candidate]) -> None:
+        """Puts new scores into the cache."""
         if self._cache is None:
             return
         fresh = {
@@ -230,6 +249,8 @@ class Moderator:
     def _decided(self, candidate: Candidate, facts: Facts, values: Values) -> Decided:
         log_odds = self._calibration.log_odds(facts.logit, facts.tokens) if facts.covered else None
         confident = log_odds is not None and log_odds > self._threshold
+        # Rounded before they are weighed: so a flag follows from the readings that stand in it.
+        values = [None if value is None else round(value, DIGITS) for value in values]
         judgement = self._judge.decide(log_odds, values, confident=confident)
         if not self._emit_all and judgement.action not in _ACTING:
             return Decided(candidate, judgement.action, None)
@@ -246,7 +267,7 @@ class Moderator:
             truncated=candidate.truncated,
         )
         signals = tuple(
-            SignalReading(name, None if value is None else round(value, DIGITS), added)
+            SignalReading(name, value, added)
             for name, value, added in zip(self._signals.names, values, judgement.contributions, strict=True)
         )
         grounds = Grounds(said, signals, judgement, self._calibration, self._settings, language)
