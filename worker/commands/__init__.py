@@ -28,6 +28,8 @@ SUMMARIES: Final = {
     "check": "Check settings, detector, brokers, topics, rights and Redis.",
     "schema": "Print or write the schemas of the records.",
     "warm": "Build the signal state again from the posts topic.",
+    "replay": "Decide a range of posts again and tell what differs, and why.",
+    "verify": "Check a replay's outputs against its manifest.",
     "redrive": "Send dead letters back to the posts topic.",
     "generate": "Write labelled texts of a language model.",
     "train": "Train a detector: linear, an encoder, or several as one.",

@@ -1,0 +1,317 @@
+"""The second half of a replay: joins, decides in the order of event time, and compares."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from worker import __version__
+from worker.errors import FlagstaffError
+from worker.replay.ahead import ahead
+from worker.replay.comparing import Comparing
+from worker.replay.differences import gone
+from worker.replay.disk_sort import batches, sorted_on_disk
+from worker.replay.joining import Join, Joined, event_order
+from worker.replay.manifest import MANIFEST, InputRange, Inputs, Manifest
+from worker.replay.output import Output
+from worker.replay.parts import START_CHAIN, paths_of, scored_posts, trailers
+from worker.replay.signature import SIGNATURE, signed
+from worker.replay.summary import Summary, add, count_missing, missing, partition_counts
+from worker.replay.variants import Bench, forget, one_a_detector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from worker.candidate import Candidate
+    from worker.redis_link import RedisLink
+    from worker.replay.output import Sealed
+    from worker.replay.parts import Scored
+    from worker.replay.plan import Plan, Range
+    from worker.replay.published import Published, PublishedSource
+    from worker.replay.signature import PrivateKey
+    from worker.replay.summary import PartitionCounts
+    from worker.replay.variants import Variant
+    from worker.settings import Settings
+
+_BATCH: Final = 1_000
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+class Merging:
+    """Makes a replay's outputs of its parts.
+
+    Args:
+        plan: what was asked for.
+        variants: what decides, in the plan's order.
+        settings: shown in the summary, without secrets.
+        parts: the folder of the parts; every partition is scored to its end.
+        link: the way to Redis; None: signals are as recorded, or none remembers.
+        namespace: keeps the replay's signal state apart; its keys are removed at the end.
+    """
+
+    def __init__(  # noqa: PLR0913 - the shell's one place where all parts meet
+        self,
+        plan: Plan,
+        variants: Sequence[Variant],
+        settings: Settings,
+        parts: Path,
+        *,
+        link: RedisLink | None,
+        namespace: str,
+    ) -> None:
+        self._plan = plan
+        self._variants = variants
+        self._settings = settings
+        self._parts = parts
+        self._work = parts / "work"
+        self._link = link
+        self._namespace = namespace
+        self._detectors = [variant.detector.digest for variant in one_a_detector(variants)]
+        self._counts: dict[int, PartitionCounts] = {}
+
+    def run(
+        self,
+        published: PublishedSource,
+        outs: Sequence[Path],
+        key: PrivateKey | None,
+        progress: Callable[[int, int], None],
+    ) -> list[Summary]:
+        """Decides, compares and writes.
+
+        Args:
+            published: what to compare with.
+            outs: a folder for each variant.
+            key: signs the manifests; None: they are not signed.
+            progress: called with posts decided and posts in all.
+
+        Returns:
+            A summary for each variant.
+
+        Raises:
+            FlagstaffError: the range holds no record, or Redis can't be used.
+        """
+        shutil.rmtree(self._work, ignore_errors=True)
+        self._work.mkdir()
+        try:
+            self._forget()
+            missed, earliest_ms = self._missed()
+            benches = [self._comparing(number) for number in range(len(self._variants))]
+            flags = Output(self._work, "flags")
+            lost = Output(self._work, "gone")
+            self._decide(self._joined(published, earliest_ms, flags, lost), benches, progress)
+            sealed = flags.seal()
+            lost.seal()
+            return [
+                self._write(
+                    number, bench, out, key, missed=missed, flags=sealed, unreadable=published.unreadable
+                )
+                for number, (bench, out) in enumerate(zip(benches, outs, strict=True))
+            ]
+        finally:
+            self._forget()
+            shutil.rmtree(self._work, ignore_errors=True)
+
+    def _missed(self) -> tuple[Path, int]:
+        """Writes the offsets without a record to a file; also gives the range's earliest timestamp."""
+        earliest: list[int] = []
+        output = Output(self._work, "missing")
+        for of in self._plan.ranges:
+            paths = paths_of(self._parts, of.partition)
+            counts = partition_counts(of, trailers(paths))
+            self._counts[of.partition] = counts
+            earliest += [one.earliest for one in trailers(paths) if one.earliest is not None]
+            for line in count_missing(counts, missing(of, trailers(paths))):
+                output.write(_ENCODER.encode(line))
+        output.seal()
+        if not earliest:
+            gone_before = sum(one.expired + one.possibly_expired for one in self._counts.values())
+            why = (
+                f"; {gone_before} offsets of it, or before it, were deleted from the topic"
+                if gone_before
+                else ""
+            )
+            raise FlagstaffError(f"replay: the range holds no record of {self._plan.request.topic}{why}")
+        return self._work / "missing", min(earliest)
+
+    def _joined(
+        self, published: PublishedSource, earliest_ms: int, flags: Output, lost: Output
+    ) -> Iterator[Joined]:
+        """The posts with their flags, in the order of event time."""
+
+        def digested() -> Iterator[Published]:
+            for one in published.read(earliest_ms, self._work / "published"):
+                if one.flag is not None:
+                    flags.write(one.flag.encode())
+                yield one
+
+        def note(one: Published) -> None:
+            self._counts[one.partition].flagged_and_gone += 1
+            lost.write(_ENCODER.encode(gone(one)))
+
+        def by_place() -> Iterator[Joined]:
+            join = Join(digested(), note)
+            for of in self._plan.ranges:
+                yield from join.of(of, self._posts(of))
+            join.rest()
+
+        return sorted_on_disk(by_place(), Joined, event_order, self._work / "ordered")
+
+    def _decide(
+        self, posts: Iterator[Joined], benches: Sequence[Comparing], progress: Callable[[int, int], None]
+    ) -> None:
+        def prepared() -> Iterator[tuple[list[Joined], list[list[Candidate]]]]:
+            for batch in batches(posts, _BATCH):
+                yield batch, [bench.candidates(batch) for bench in benches]
+
+        total = sum(one.posts + one.warm_records for one in self._counts.values())
+        done = 0
+        for batch, candidates in ahead(prepared()):
+            for bench, own in zip(benches, candidates, strict=True):
+                bench.take(batch, own)
+            self._require_redis(done)
+            done += len(batch)
+            progress(done, total)
+
+    def _write(  # noqa: PLR0913 - all that the outputs of one variant are made of
+        self,
+        number: int,
+        bench: Comparing,
+        out: Path,
+        key: PrivateKey | None,
+        *,
+        missed: Path,
+        flags: Sealed,
+        unreadable: int,
+    ) -> Summary:
+        work = self._work / f"variant-{number}"
+        outputs = [bench.decisions, Output(work, "diff.jsonl"), Output(work, "missing.jsonl")]
+        _, diff, missing_lines = outputs
+        for difference in bench.differences(
+            self._plan.ranges, self._posts, lambda of: self._bench(number, f"own-{of.partition}")
+        ):
+            diff.write(_ENCODER.encode(difference))
+        self._require_redis(bench.tally.decided)
+        for line in _lines(self._work / "gone"):
+            diff.write(line)
+            add(bench.tally.kinds, "gone")
+            add(bench.tally.causes, "post_gone")
+        for line in _lines(missed):
+            missing_lines.write(line)
+        summary = self._summary(number, bench, flags.lines, unreadable)
+        outputs.append(Output(work, "summary.json"))
+        outputs[-1].write(msgspec.json.format(_ENCODER.encode(summary), indent=1))
+        sealed = {output.name: output.seal() for output in outputs}
+        manifest = Manifest(
+            versions=summary.versions, inputs=self._inputs(number, flags, summary), outputs=sealed
+        )
+        content = msgspec.json.format(_ENCODER.encode(manifest), indent=1) + b"\n"
+        for output in outputs:
+            output.publish(out)
+        if key is not None:
+            (out / SIGNATURE).write_bytes(signed(content, key))
+        # Last: where there is a manifest, all is there.
+        own = work / MANIFEST
+        own.write_bytes(content)
+        own.replace(out / MANIFEST)
+        return summary
+
+    def _summary(self, number: int, bench: Comparing, flags_read: int, unreadable: int) -> Summary:
+        tally = bench.tally
+        for name in ("failed", "actions", "kinds", "causes", "fields", "transitions"):
+            setattr(tally, name, dict(sorted(getattr(tally, name).items())))
+        return Summary(
+            what=_asked(self._plan),
+            variant=self._plan.request.variants[number],
+            settings=public_settings(self._settings),
+            versions={"flagstaff": __version__, "python": platform.python_version()},
+            partitions=tuple(self._counts.values()),
+            flags_read=flags_read,
+            unreadable_flags=unreadable,
+            result=tally,
+        )
+
+    def _inputs(self, number: int, flags: Sealed, summary: Summary) -> Inputs:
+        request = self._plan.request
+        ranges = []
+        for of in self._plan.ranges:
+            last = list(trailers(paths_of(self._parts, of.partition)[-1:]))
+            counts = self._counts[of.partition]
+            ranges.append(
+                InputRange(
+                    partition=of.partition,
+                    warm=of.warm,
+                    first=of.first,
+                    last=of.end - 1,
+                    records=counts.records + counts.warm_records,
+                    chain=last[0].chain if last else START_CHAIN,
+                )
+            )
+        return Inputs(
+            topic=request.topic,
+            ranges=tuple(ranges),
+            flags=flags,
+            capture=request.capture,
+            signals=request.signals,
+            variant=request.variants[number],
+            settings=sha256(_ENCODER.encode(summary.settings)).hexdigest(),
+        )
+
+    def _posts(self, of: Range) -> Iterator[Scored]:
+        return scored_posts(paths_of(self._parts, of.partition))
+
+    def _comparing(self, number: int) -> Comparing:
+        return Comparing(
+            self._plan,
+            self._plan.request.variants[number],
+            self._bench(number, "all"),
+            self._work / f"variant-{number}",
+        )
+
+    def _bench(self, number: int, state: str) -> Bench:
+        variant = self._variants[number]
+        return Bench(
+            variant,
+            place=self._detectors.index(variant.detector.digest),
+            topic=self._plan.request.topic,
+            link=self._link,
+            redis=self._settings.redis,
+            namespace=f"{self._namespace}:{number}:{state}",
+        )
+
+    def _forget(self) -> None:
+        if self._link is not None:
+            forget(self._link, self._settings.redis, self._namespace)
+
+    def _require_redis(self, decided: int) -> None:
+        # The moderator goes on without Redis; a replay that did so would find differences that are its own.
+        if self._link is not None and self._link.unanswered:
+            raise FlagstaffError(
+                f"replay: Redis can't be used after {decided} posts, the log says why; mend it and run this "
+                "again"
+            )
+
+
+def public_settings(settings: Settings) -> dict[str, Any]:
+    """The settings that decisions follow from. How Kafka and Redis are reached is not among them."""
+    tree: dict[str, Any] = msgspec.to_builtins(settings)
+    return {name: tree[name] for name in ("topics", "detector", "signals", "fields", "policy", "emit")} | {
+        "stream": {name: tree["stream"][name] for name in ("max_post_bytes", "max_text_chars")}
+    }
+
+
+def _asked(plan: Plan) -> dict[str, Any]:
+    request: dict[str, Any] = msgspec.to_builtins(plan.request)
+    return {
+        name: request[name] for name in ("topic", "start_ms", "end_ms", "spans", "capture", "signals", "emit")
+    }
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        for line in file:
+            yield line.rstrip(b"\n")
