@@ -33,7 +33,7 @@ from tests.support.replaying import (
 from worker.errors import FlagstaffError, SettingsError
 from worker.replay.capture import Capture
 from worker.replay.plan import Span
-from worker.replay.replaying import capture
+from worker.replay.topics import capture_range
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -191,7 +191,7 @@ def test_a_range_of_time_without_records_is_told(run: LiveRun, tmp_path: Path) -
 
 def test_a_captured_range_needs_no_kafka(run: LiveRun, rebuilt: Done, tmp_path: Path) -> None:
     file = tmp_path / "range.jsonl"
-    assert capture(run.settings, asked(spans=whole(run.settings)), file) == 1609
+    assert capture_range(run.settings, asked(spans=whole(run.settings)), file) == 1609
     away = environ(run.settings) | {"KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}
     out = tmp_path / "out"
     ended = flagstaff("replay", "--file", str(file), "--out", str(out), settings=away)
@@ -252,7 +252,7 @@ def test_another_detector_than_the_one_that_is_asked_for_is_refused(run: LiveRun
         ["--offsets", "0:0-1", "--out", "x", "--shard", "2/2"],
         ["--offsets", "0:0-1", "--out", "x", "--shards", "2"],
     ],
-    ids=lambda wrong: " ".join(wrong),
+    ids=" ".join,
 )
 def test_bad_usage_exits_with_2(wrong: list[str], run: LiveRun, tmp_path: Path) -> None:
     given = [str(tmp_path / "x") if part == "x" else part for part in wrong]

@@ -16,8 +16,9 @@ from tests.support.waiting import wait_until
 from worker.detector.loading import load_detector
 from worker.policy import load_policy
 from worker.replay.plan import Span
-from worker.replay.replaying import Asked, Replay
+from worker.replay.replaying import Replay
 from worker.replay.shards import Shard
+from worker.replay.topics import Asked
 from worker.replay.variants import Variant
 
 if TYPE_CHECKING:
@@ -31,11 +32,11 @@ if TYPE_CHECKING:
 OUTPUTS = ("decisions.jsonl", "diff.jsonl", "missing.jsonl", "summary.json", "manifest.json")
 
 
-def live_settings(folder: Path, kafka: str, redis_url: str, **more: str) -> Settings:
-    """Of a worker with the detector that ships, over topics of its own: posts with four partitions."""
+def live_settings(folder: Path, kafka: str, redis_url: str, partitions: int = 4, **more: str) -> Settings:
+    """Of a worker with the detector that ships, over topics of its own: posts with so many partitions."""
     topics = {name: unique_name(name) for name in ("posts", "flags", "dead_letters")}
-    for name, partitions in (("posts", 4), ("flags", 2), ("dead_letters", 1)):
-        create_topic(kafka, topics[name], partitions=partitions)
+    for name, number in (("posts", partitions), ("flags", 2), ("dead_letters", 1)):
+        create_topic(kafka, topics[name], partitions=number)
     ours = {
         "DETECTOR__MODEL": "default",
         "REDIS__URL": redis_url,

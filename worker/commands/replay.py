@@ -19,10 +19,10 @@ from worker.errors import BrokerError, SettingsError
 from worker.policy import load_policy
 from worker.replay.capture import Capture
 from worker.replay.plan import Span
-from worker.replay.replaying import Asked, Replay
-from worker.replay.replaying import capture as write_range
+from worker.replay.replaying import Replay
 from worker.replay.shards import end_with_parent, run_workers, shard_of
 from worker.replay.signature import private_key
+from worker.replay.topics import Asked, capture_range
 from worker.replay.variants import Variant
 from worker.signals.facts import milliseconds
 
@@ -171,7 +171,7 @@ def replay(  # noqa: PLR0913 - one argument an option
     try:
         asked = Asked(start_ms, end_ms, spans, Capture(captured) if captured is not None else None, signals)
         if capture_to is not None:
-            records = write_range(settings, asked, capture_to)
+            records = capture_range(settings, asked, capture_to)
             click.echo(f"{records} records written to {capture_to}")
             return
         assert out is not None  # noqa: S101 - as above

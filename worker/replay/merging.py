@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from worker import __version__
 from worker.errors import FlagstaffError
 from worker.replay.ahead import ahead
 from worker.replay.comparing import Comparing
 from worker.replay.differences import gone
 from worker.replay.disk_sort import batches, sorted_on_disk
 from worker.replay.joining import Join, Joined, event_order
-from worker.replay.manifest import MANIFEST, InputRange, Inputs, Manifest
 from worker.replay.output import Output
 from worker.replay.parts import START_CHAIN, paths_of, scored_posts, trailers
-from worker.replay.signature import SIGNATURE, signed
-from worker.replay.summary import Summary, add, count_missing, missing, partition_counts
+from worker.replay.summary import add, count_missing, missing, partition_counts
 from worker.replay.variants import Bench, forget, one_a_detector
+from worker.replay.writing import Facts, write_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,12 +25,11 @@ if TYPE_CHECKING:
 
     from worker.candidate import Candidate
     from worker.redis_link import RedisLink
-    from worker.replay.output import Sealed
     from worker.replay.parts import Scored
     from worker.replay.plan import Plan, Range
     from worker.replay.published import Published, PublishedSource
     from worker.replay.signature import PrivateKey
-    from worker.replay.summary import PartitionCounts
+    from worker.replay.summary import PartitionCounts, Summary, Tally
     from worker.replay.variants import Variant
     from worker.settings import Settings
 
@@ -106,12 +101,21 @@ class Merging:
             self._decide(self._joined(published, earliest_ms, flags, lost), benches, progress)
             sealed = flags.seal()
             lost.seal()
-            return [
-                self._write(
-                    number, bench, out, key, missed=missed, flags=sealed, unreadable=published.unreadable
-                )
-                for number, (bench, out) in enumerate(zip(benches, outs, strict=True))
-            ]
+            facts = Facts(
+                self._plan,
+                self._settings,
+                tuple(self._counts.values()),
+                flags=sealed,
+                unreadable_flags=published.unreadable,
+                chains=self._chains(),
+                missing=missed,
+            )
+            summaries = []
+            for number, (bench, out) in enumerate(zip(benches, outs, strict=True)):
+                tally, outputs = self._finished(number, bench, self._work / lost.name)
+                work = self._work / f"variant-{number}"
+                summaries.append(write_outputs(facts, number, tally, outputs, work, out, key))
+            return summaries
         finally:
             self._forget()
             shutil.rmtree(self._work, ignore_errors=True)
@@ -177,89 +181,28 @@ class Merging:
             done += len(batch)
             progress(done, total)
 
-    def _write(  # noqa: PLR0913 - all that the outputs of one variant are made of
-        self,
-        number: int,
-        bench: Comparing,
-        out: Path,
-        key: PrivateKey | None,
-        *,
-        missed: Path,
-        flags: Sealed,
-        unreadable: int,
-    ) -> Summary:
-        work = self._work / f"variant-{number}"
-        outputs = [bench.decisions, Output(work, "diff.jsonl"), Output(work, "missing.jsonl")]
-        _, diff, missing_lines = outputs
+    def _finished(self, number: int, bench: Comparing, lost: Path) -> tuple[Tally, list[Output]]:
+        """A variant's counts, and its outputs but for the summary."""
+        diff = Output(self._work / f"variant-{number}", "diff.jsonl")
         for difference in bench.differences(
             self._plan.ranges, self._posts, lambda of: self._bench(number, f"own-{of.partition}")
         ):
             diff.write(_ENCODER.encode(difference))
         self._require_redis(bench.tally.decided)
-        for line in _lines(self._work / "gone"):
-            diff.write(line)
-            add(bench.tally.kinds, "gone")
-            add(bench.tally.causes, "post_gone")
-        for line in _lines(missed):
-            missing_lines.write(line)
-        summary = self._summary(number, bench, flags.lines, unreadable)
-        outputs.append(Output(work, "summary.json"))
-        outputs[-1].write(msgspec.json.format(_ENCODER.encode(summary), indent=1))
-        sealed = {output.name: output.seal() for output in outputs}
-        manifest = Manifest(
-            versions=summary.versions, inputs=self._inputs(number, flags, summary), outputs=sealed
-        )
-        content = msgspec.json.format(_ENCODER.encode(manifest), indent=1) + b"\n"
-        for output in outputs:
-            output.publish(out)
-        if key is not None:
-            (out / SIGNATURE).write_bytes(signed(content, key))
-        # Last: where there is a manifest, all is there.
-        own = work / MANIFEST
-        own.write_bytes(content)
-        own.replace(out / MANIFEST)
-        return summary
+        with lost.open("rb") as file:
+            for line in file:
+                diff.write(line.rstrip(b"\n"))
+                add(bench.tally.kinds, "gone")
+                add(bench.tally.causes, "post_gone")
+        return bench.tally, [bench.decisions, diff]
 
-    def _summary(self, number: int, bench: Comparing, flags_read: int, unreadable: int) -> Summary:
-        tally = bench.tally
-        for name in ("failed", "actions", "kinds", "causes", "fields", "transitions"):
-            setattr(tally, name, dict(sorted(getattr(tally, name).items())))
-        return Summary(
-            what=_asked(self._plan),
-            variant=self._plan.request.variants[number],
-            settings=public_settings(self._settings),
-            versions={"flagstaff": __version__, "python": platform.python_version()},
-            partitions=tuple(self._counts.values()),
-            flags_read=flags_read,
-            unreadable_flags=unreadable,
-            result=tally,
-        )
-
-    def _inputs(self, number: int, flags: Sealed, summary: Summary) -> Inputs:
-        request = self._plan.request
-        ranges = []
+    def _chains(self) -> tuple[str, ...]:
+        """The digest of each partition's records."""
+        found = []
         for of in self._plan.ranges:
             last = list(trailers(paths_of(self._parts, of.partition)[-1:]))
-            counts = self._counts[of.partition]
-            ranges.append(
-                InputRange(
-                    partition=of.partition,
-                    warm=of.warm,
-                    first=of.first,
-                    last=of.end - 1,
-                    records=counts.records + counts.warm_records,
-                    chain=last[0].chain if last else START_CHAIN,
-                )
-            )
-        return Inputs(
-            topic=request.topic,
-            ranges=tuple(ranges),
-            flags=flags,
-            capture=request.capture,
-            signals=request.signals,
-            variant=request.variants[number],
-            settings=sha256(_ENCODER.encode(summary.settings)).hexdigest(),
-        )
+            found.append(last[0].chain if last else START_CHAIN)
+        return tuple(found)
 
     def _posts(self, of: Range) -> Iterator[Scored]:
         return scored_posts(paths_of(self._parts, of.partition))
@@ -294,24 +237,3 @@ class Merging:
                 f"replay: Redis can't be used after {decided} posts, the log says why; mend it and run this "
                 "again"
             )
-
-
-def public_settings(settings: Settings) -> dict[str, Any]:
-    """The settings that decisions follow from. How Kafka and Redis are reached is not among them."""
-    tree: dict[str, Any] = msgspec.to_builtins(settings)
-    return {name: tree[name] for name in ("topics", "detector", "signals", "fields", "policy", "emit")} | {
-        "stream": {name: tree["stream"][name] for name in ("max_post_bytes", "max_text_chars")}
-    }
-
-
-def _asked(plan: Plan) -> dict[str, Any]:
-    request: dict[str, Any] = msgspec.to_builtins(plan.request)
-    return {
-        name: request[name] for name in ("topic", "start_ms", "end_ms", "spans", "capture", "signals", "emit")
-    }
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        for line in file:
-            yield line.rstrip(b"\n")

@@ -5,57 +5,38 @@ from __future__ import annotations
 import shutil
 import uuid
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from worker.detector.scoring import Scorer
 from worker.errors import FlagstaffError, SettingsError
 from worker.moderator import Moderator
 from worker.redis_link import RedisLink
-from worker.replay.capture import CapturedPublished, Head, write_capture
+from worker.replay.capture import CapturedPublished
 from worker.replay.kafka_range import KafkaRange
 from worker.replay.manifest import MANIFEST
 from worker.replay.merging import Merging
 from worker.replay.parts import folder_of, passed
 from worker.replay.plan import Request, agreed_plan
-from worker.replay.published import PublishedReader
 from worker.replay.scoring import Engine, Scoring
 from worker.replay.shards import held, offsets_passed
+from worker.replay.topics import kafka_ranges, published_topics, window_s
 from worker.replay.variants import one_a_detector, patient
-from worker.signals.catalogue import windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from worker.replay.capture import Capture
-    from worker.replay.plan import Range, SignalMode, Span
-    from worker.replay.published import Published, PublishedSource
+    from worker.replay.plan import Range
+    from worker.replay.published import PublishedSource
     from worker.replay.reading import RecordSource
     from worker.replay.shards import Shard
     from worker.replay.signature import PrivateKey
     from worker.replay.summary import Summary
+    from worker.replay.topics import Asked
     from worker.replay.variants import Variant
-    from worker.settings import Settings, SignalSettings
+    from worker.settings import Settings
 
 PARTS: Final = "parts"
-
-
-class Asked(NamedTuple):
-    """Which range is meant, and whose readings count.
-
-    Attributes:
-        start_ms: where a range of times begins, in milliseconds since 1970; None: named otherwise.
-        end_ms: where it ends.
-        spans: offsets by partition.
-        capture: a captured range; the other three are then its own.
-        signals: whose readings count.
-    """
-
-    start_ms: int | None
-    end_ms: int | None
-    spans: tuple[Span, ...]
-    capture: Capture | None
-    signals: SignalMode
 
 
 class Replay:
@@ -84,7 +65,7 @@ class Replay:
         if (
             asked.signals == "rebuilt"
             and not settings.redis.url
-            and any(_window_s(one.signals) for one in variants)
+            and any(window_s(one.signals) for one in variants)
         ):
             raise SettingsError(
                 "replay: --signals rebuilt needs a Redis (FLAGSTAFF_REDIS__URL); live keys are not touched"
@@ -120,7 +101,7 @@ class Replay:
                 self.plan.request, source, self._engines(link), self._parts, part_records=part_records
             )
             for of in ranges:
-                stack.enter_context(held(folder_of(self._parts, of.partition)))
+                stack.enter_context(held(folder_of(self._parts, of.partition).with_suffix(".lock")))
                 done, begin = before, of.warm
 
                 def passing(at: int, done: int = done, begin: int = begin) -> None:
@@ -143,7 +124,7 @@ class Replay:
                     "shard first"
                 )
         with ExitStack() as stack:
-            stack.enter_context(held(self._parts))
+            stack.enter_context(held(self._parts / "merge.lock"))
             published = stack.enter_context(self._published())
             redis = patient(self._settings.redis)
             rebuilt = self._asked.signals == "rebuilt"
@@ -192,8 +173,8 @@ class Replay:
                     "capture it with --signals rebuilt"
                 )
             return capture.head.ranges
-        window_s = max(_window_s(variant.signals) for variant in self._variants)
-        return kafka_ranges(self._settings, self._asked, window_s)
+        back_s = max(window_s(variant.signals) for variant in self._variants)
+        return kafka_ranges(self._settings, self._asked, back_s)
 
     def _engines(self, link: RedisLink | None) -> list[Engine]:
         """One for each detector."""
@@ -244,68 +225,3 @@ class Replay:
         times = (request.start_ms, request.end_ms)
         with published_topics(self._settings, request.topic, times, self.plan.ranges) as reader:
             yield reader
-
-
-def kafka_ranges(settings: Settings, asked: Asked, window_s: int) -> tuple[Range, ...]:
-    """The offsets of a range, looked up in Kafka.
-
-    Args:
-        settings: how Kafka is reached.
-        asked: which range.
-        window_s: how far signals look back.
-    """
-    topic = KafkaRange(settings.kafka, settings.topics.posts)
-    back_s = window_s if asked.signals == "rebuilt" else 0
-    try:
-        if asked.spans:
-            return tuple(topic.by_offsets(asked.spans, window_s=back_s))
-        return tuple(topic.by_time(asked.start_ms or 0, asked.end_ms, window_s=back_s))
-    finally:
-        topic.close()
-
-
-@contextmanager
-def published_topics(
-    settings: Settings, topic: str, times: tuple[int | None, int | None], ranges: Sequence[Range]
-) -> Iterator[PublishedReader]:
-    """What was published of ranges of a topic, read from flags and dead letters."""
-    with ExitStack() as stack:
-        flags = KafkaRange(settings.kafka, settings.topics.flags)
-        stack.callback(flags.close)
-        letters = KafkaRange(settings.kafka, settings.topics.dead_letters)
-        stack.callback(letters.close)
-        yield PublishedReader(flags, letters, topic, times, ranges)
-
-
-def capture(settings: Settings, asked: Asked, path: Path) -> int:
-    """Writes a range, and what was published of it, to a file.
-
-    Returns:
-        How many records it holds.
-    """
-    ranges = kafka_ranges(settings, asked, _window_s(settings.signals))
-    head = Head(
-        topic=settings.topics.posts,
-        start_ms=asked.start_ms,
-        end_ms=asked.end_ms,
-        spans=asked.spans,
-        signals=asked.signals,
-        ranges=ranges,
-    )
-    work = path.with_name(f".{path.name}.sort")
-    times = (asked.start_ms, asked.end_ms)
-    with published_topics(settings, head.topic, times, ranges) as reader:
-        source = KafkaRange(settings.kafka, head.topic)
-
-        def published(earliest_ms: int) -> tuple[PublishedSource, Iterator[Published]]:
-            return reader, reader.read(earliest_ms, work)
-
-        try:
-            return write_capture(path, head, source, published)
-        finally:
-            source.close()
-            shutil.rmtree(work, ignore_errors=True)
-
-
-def _window_s(signals: SignalSettings) -> int:
-    return max(windows(signals).values(), default=0)

@@ -85,21 +85,20 @@ def end_with_parent() -> None:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Keeps other processes from a folder.
+def held(lock: Path) -> Iterator[None]:
+    """Keeps other processes from what a lock file stands for.
 
     Raises:
         FlagstaffError: another one has it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("wb") as file:
+    with lock.open("wb") as file:
         for attempt in range(_TRIES):
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
                 if attempt == _TRIES - 1:
-                    raise FlagstaffError(f"replay: another process works in {folder}; wait for it") from None
+                    raise FlagstaffError(f"replay: another process has {lock}; wait for it") from None
                 # The workers of a replay that was killed end a moment after it.
                 time.sleep(_LOOK_EVERY_S)
         yield

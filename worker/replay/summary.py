@@ -101,10 +101,22 @@ class Tally(Struct, kw_only=True):
 
 
 class Summary(Struct, kw_only=True):
-    """`summary.json`."""
+    """`summary.json`.
+
+    Attributes:
+        schema: of this file.
+        asked: the range, whose readings counted, and what would be published.
+        variant: what decided.
+        settings: what decisions follow from; nothing of how Kafka and Redis are reached.
+        versions: of Flagstaff and Python.
+        partitions: what lay in each partition.
+        flags_read: published flags of the range.
+        unreadable_flags: records of the flags topic that are no flags.
+        result: the counts.
+    """
 
     schema: str = "replay-summary.v1"
-    what: dict[str, Any]
+    asked: dict[str, Any]
     variant: VariantStamp
     settings: dict[str, Any]
     versions: dict[str, str]
