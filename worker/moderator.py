@@ -194,6 +194,18 @@ class Moderator:
                 outcomes.append(Failed(candidate, "signal", error))
         return outcomes
 
+    def read(self, candidates: Sequence[Candidate]) -> list[Values | Exception | None]:
+        """The posts' signals without a decision; the posts are noted. None for a post without a score."""
+        facts = [self._facts(candidate) for candidate in candidates]
+        readings = iter(self._signals.read([one for one in facts if one is not None]))
+        return [None if one is None else next(readings) for one in facts]
+
+    def state_keys(self, candidates: Sequence[Candidate]) -> list[list[str]]:
+        """Under which keys each post is noted; none for a post without a score."""
+        facts = [self._facts(candidate) for candidate in candidates]
+        keys = iter(self._signals.keys([one for one in facts if one is not None]))
+        return [[] if one is None else next(keys) for one in facts]
+
     def _encoded(self, texts: list[str]) -> Sequence[Encoded | Exception]:
         try:
             return self._detector.encode(texts)

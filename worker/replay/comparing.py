@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from worker.moderator import encode_flag
 from worker.replay.causes import Cause, signal_cause
-from worker.replay.differences import Compared, Difference, compare, nearest
+from worker.replay.differences import Comparison, Difference, compare, nearest
 from worker.replay.disk_sort import sorted_on_disk
 from worker.replay.output import Output
-from worker.replay.own_partition import Asked, OwnReading, own_readings
+from worker.replay.own_partition import Asked, OwnReading, Sieve, own_readings
 from worker.replay.summary import Tally, add
 from worker.replay.variants import error_of, flag_of
 
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from worker.candidate import Candidate, Outcome
-    from worker.records import Flag
+    from worker.candidate import Candidate
     from worker.replay.joining import Joined
     from worker.replay.parts import Scored
     from worker.replay.plan import Plan, Range, VariantStamp
@@ -55,7 +54,6 @@ class Comparing:
     Attributes:
         tally: the counts so far.
         decisions: the decisions, one flag a line.
-        open: differences whose cause a second pass must tell.
     """
 
     def __init__(self, plan: Plan, stamp: VariantStamp, bench: Bench, work: Path) -> None:
@@ -69,7 +67,8 @@ class Comparing:
         self._pending = self._pending_path.open("wb")
         self.tally = Tally()
         self.decisions = Output(work, "decisions.jsonl")
-        self.open = 0
+        self._open: set[str] = set()
+        self._sieve = Sieve()
 
     def candidates(self, batch: Sequence[Joined]) -> list[Candidate]:
         """The posts made ready; may be called from another thread."""
@@ -77,69 +76,91 @@ class Comparing:
 
     def take(self, batch: Sequence[Joined], candidates: Sequence[Candidate]) -> None:
         """Decides posts that follow one another in the order of event time."""
+        pairs = list(zip(batch, candidates, strict=True))
         if self._recorded:
-            chosen = [pair for pair in zip(batch, candidates, strict=True) if pair[0].flags]
-            self.tally.not_recorded += len(batch) - len(chosen)
+            chosen = [pair for pair in pairs if pair[0].flags]
+            self.tally.not_recorded += len(pairs) - len(chosen)
             flags = [nearest(one, self._stamp) for one, _ in chosen]
             outcomes = self._bench.decide_as_recorded([candidate for _, candidate in chosen], flags)
+        elif all(one.warm for one in batch):
+            self._bench.read(candidates)
+            return
         else:
-            chosen = list(zip(batch, candidates, strict=True))
-            outcomes = self._bench.decide(candidates)
-        for (one, candidate), outcome in zip(chosen, outcomes, strict=True):
-            if not one.warm:
-                self._note(one, candidate, outcome)
+            chosen, outcomes = pairs, self._bench.decide(candidates)
+        decided = [
+            Comparison(one, candidate, flag_of(outcome), error_of(outcome))
+            for (one, candidate), outcome in zip(chosen, outcomes, strict=True)
+            if not one.warm
+        ]
+        for one in decided:
+            self._count(one)
+        self._compare(decided)
 
     def differences(
         self,
         ranges: Sequence[Range],
         posts_of: Callable[[Range], Iterable[Scored]],
-        own_bench_of: Callable[[Range], Bench],
+        own_bench_of: Callable[[Range, tuple[str, ...]], Bench],
     ) -> Iterator[Difference]:
         """What differs, in the order of event time, with its causes.
 
         Args:
             ranges: all partitions, in ascending order.
             posts_of: a partition's posts, in the order of offsets.
-            own_bench_of: decides a partition's posts with a signal state of its own.
+            own_bench_of: reads these signals of a partition's posts, with a state of its own.
         """
         self._pending.close()
         own: Iterator[OwnReading] = iter(())
-        if self.open:
+        if self._open:
+            names = tuple(name for name in self._stamp.signals.enabled if name in self._open)
             asked = (Asked(*one.order[2:]) for one in self._kept() if one.open)
             places = sorted_on_disk(
                 asked, Asked, lambda one: (one.partition, one.offset), self._work / "asked"
             )
-            readings = own_readings(ranges, posts_of, own_bench_of, places)
+            readings = own_readings(ranges, posts_of, lambda of: own_bench_of(of, names), places, self._sieve)
             own = sorted_on_disk(readings, OwnReading, lambda one: one.order, self._work / "own")
         for one in self._kept():
             difference = _explained(one, next(own)) if one.open else one.difference
             self.tally.count(difference)
             yield difference
 
-    def _note(self, one: Joined, candidate: Candidate, outcome: Outcome) -> None:
-        flag, error = flag_of(outcome), error_of(outcome)
-        if flag is not None:
+    def _count(self, one: Comparison) -> None:
+        if one.flag is not None:
             self.tally.decided += 1
-            add(self.tally.actions, flag.action)
-            self.decisions.write(encode_flag(flag))
+            add(self.tally.actions, one.flag.action)
+            encoded = encode_flag(one.flag)
+            self.decisions.write(encoded)
+            one.same = encoded.decode() in one.joined.flags
         else:
-            add(self.tally.failed, error)
-        self.tally.several_flags += len(one.flags) > 1
-        compared = self._compared(one, candidate, flag, error)
-        add(self.tally.kinds, compared.kind)
-        if compared.difference is not None:
-            self.open += bool(compared.open)
-            order = (one.at, one.name, one.partition, one.offset)
+            add(self.tally.failed, one.error)
+        self.tally.several_flags += len(one.joined.flags) > 1
+        if one.joined.flags and not one.same:
+            one.published = nearest(one.joined, self._stamp)
+            one.as_recorded = one.flag if self._recorded else None
+
+    def _compare(self, decided: Sequence[Comparison]) -> None:
+        if not self._recorded:
+            differing = [one for one in decided if one.published is not None]
+            outcomes = self._bench.decide_as_recorded(
+                [one.candidate for one in differing],
+                [one.published for one in differing if one.published is not None],
+            )
+            for one, outcome in zip(differing, outcomes, strict=True):
+                one.as_recorded = flag_of(outcome)
+        opened: list[Candidate] = []
+        for one in decided:
+            compared = compare(one, emit_all=self._emit_all)
+            add(self.tally.kinds, compared.kind)
+            if compared.difference is None:
+                continue
+            if compared.open:
+                opened.append(one.candidate)
+                self._open.update(compared.open)
+            place = one.joined
+            order = (place.at, place.name, place.partition, place.offset)
             self._pending.write(_ENCODER.encode(_Pending(order, compared.open, compared.difference)) + b"\n")
-
-    def _compared(self, one: Joined, candidate: Candidate, flag: Flag | None, error: str | None) -> Compared:
-        def as_recorded(published: Flag) -> Flag | None:
-            if self._recorded:
-                return flag
-            (outcome,) = self._bench.decide_as_recorded([candidate], [published])
-            return flag_of(outcome)
-
-        return compare(one, flag, as_recorded, stamp=self._stamp, emit_all=self._emit_all, error=error)
+        for keys in self._bench.keys(opened):
+            self._sieve.add(keys)
 
     def _kept(self) -> Iterator[_Pending]:
         with self._pending_path.open("rb") as file:

@@ -8,13 +8,11 @@ import msgspec
 from msgspec import Struct
 
 from worker.judgement import ACTING
-from worker.moderator import encode_flag
 from worker.records import Action, Flag
 from worker.replay.causes import Cause, SignalDifference, differing_fields, told, without_flag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from worker.candidate import Candidate
     from worker.replay.joining import Joined
     from worker.replay.plan import VariantStamp
     from worker.replay.published import Published
@@ -87,56 +85,68 @@ class Compared(NamedTuple):
     open: tuple[str, ...] = ()
 
 
-def compare(  # noqa: PLR0913 - both sides, and what is due
-    one: Joined,
-    replayed: Flag | None,
-    as_recorded: Callable[[Flag], Flag | None],
-    *,
-    stamp: VariantStamp,
-    emit_all: bool,
-    error: str | None,
-) -> Compared:
+class Comparison:
+    """A post between its decision and the comparison.
+
+    Attributes:
+        joined: the post with what was published of it.
+        candidate: the same, as it was decided.
+        flag: today's decision; None where it could not be decided.
+        error: why not.
+        same: whether one of its published flags is equal to the byte.
+        published: else the flag that it is compared with, if there is one.
+        as_recorded: today's decision with that flag's readings; None where it could not be made.
+    """
+
+    __slots__ = ("as_recorded", "candidate", "error", "flag", "joined", "published", "same")
+
+    def __init__(self, joined: Joined, candidate: Candidate, flag: Flag | None, error: str | None) -> None:
+        self.joined = joined
+        self.candidate = candidate
+        self.flag = flag
+        self.error = error
+        self.same = False
+        self.published: Flag | None = None
+        self.as_recorded: Flag | None = None
+
+
+def compare(one: Comparison, *, emit_all: bool) -> Compared:
     """A decision beside what was published.
 
     Args:
-        one: the post with its published flags.
-        replayed: today's decision; None where the post could not be decided.
-        as_recorded: today's decision with the readings of a published flag; called where it is needed.
-        stamp: what decides today.
-        emit_all: whether every decision is due to be published.
-        error: why the post could not be decided.
+        one: both of them.
+        emit_all: whether every decision is due to be published, or only what acts.
     """
+    if one.same:
+        return Compared("same")
+    replayed, published = one.flag, one.published
     due = replayed is not None and (emit_all or replayed.action in _ACTING)
-    if not one.flags:
-        return _unflagged(one, replayed, due=due)
-    if replayed is not None and due:
-        own = encode_flag(replayed).decode()
-        if own in one.flags:
-            return Compared("same")
-    published = nearest(one, stamp)
-    place = Place(one.partition, one.offset)
+    if published is None:
+        return _unflagged(one.joined, replayed, due=due)
+    place = Place(one.joined.partition, one.joined.offset)
+    number = len(one.joined.flags)
     if replayed is None:
         failed = Difference(
             kind="missing",
             source=place,
-            post_id=one.post.id,
+            post_id=one.joined.post.id,
             causes=("failed",),
             published=side(published),
-            published_flags=len(one.flags),
-            error=error,
+            published_flags=number,
+            error=one.error,
         )
         return Compared("missing", failed)
-    found = told(published, replayed, as_recorded(published))
+    found = told(published, replayed, one.as_recorded)
     difference = Difference(
         kind="changed" if due else "missing",
         source=place,
-        post_id=one.post.id,
+        post_id=one.joined.post.id,
         causes=found.causes,
         fields=differing_fields(published, replayed),
         published=side(published),
         replayed=side(replayed),
         signals=found.signals,
-        published_flags=len(one.flags),
+        published_flags=number,
     )
     return Compared(difference.kind, difference, found.open)
 

@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from worker.errors import FlagstaffError
 from worker.replay.ahead import ahead
@@ -185,7 +186,9 @@ class Merging:
         """A variant's counts, and its outputs but for the summary."""
         diff = Output(self._work / f"variant-{number}", "diff.jsonl")
         for difference in bench.differences(
-            self._plan.ranges, self._posts, lambda of: self._bench(number, f"own-{of.partition}")
+            self._plan.ranges,
+            self._posts,
+            lambda of, names: self._bench(number, f"own-{of.partition}", names),
         ):
             diff.write(_ENCODER.encode(difference))
         self._require_redis(bench.tally.decided)
@@ -215,8 +218,11 @@ class Merging:
             self._work / f"variant-{number}",
         )
 
-    def _bench(self, number: int, state: str) -> Bench:
+    def _bench(self, number: int, state: str, names: tuple[str, ...] | None = None) -> Bench:
+        """A variant at work with a signal state of its own; `names`: with these signals only."""
         variant = self._variants[number]
+        if names is not None:
+            variant = variant._replace(signals=replace(variant.signals, enabled=names))
         return Bench(
             variant,
             place=self._detectors.index(variant.detector.digest),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from worker.candidate import Decided, Failed, Received
+from worker.judgement import DIGITS
 from worker.moderator import Moderator
 from worker.records import Source
 from worker.replay.plan import Stamp, VariantStamp
@@ -97,6 +98,23 @@ class Bench:
     def decide(self, candidates: Sequence[Candidate]) -> list[Outcome]:
         """The outcomes, in order; the posts are noted, and signals read."""
         return self._moderator.decide(candidates)
+
+    def read(self, candidates: Sequence[Candidate]) -> list[dict[str, float | None]]:
+        """The signals by name, as they would stand in a flag, without a decision; the posts are noted."""
+        names = self._moderator.signal_names
+        return [
+            {}
+            if values is None or isinstance(values, Exception)
+            else {
+                name: None if value is None else round(value, DIGITS)
+                for name, value in zip(names, values, strict=True)
+            }
+            for values in self._moderator.read(candidates)
+        ]
+
+    def keys(self, candidates: Sequence[Candidate]) -> list[list[str]]:
+        """Under which keys of the signals' state each post is noted."""
+        return self._moderator.state_keys(candidates)
 
     def decide_as_recorded(self, candidates: Sequence[Candidate], flags: Sequence[Flag]) -> list[Outcome]:
         """The outcomes with the readings of these flags: one for each post. Nothing is noted or read."""
