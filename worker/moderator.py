@@ -162,14 +162,16 @@ class Moderator:
                 candidate.logit = result
 
     def decide(
-        self, candidates: Sequence[Candidate], readings_of: Sequence[Values] | None = None
+        self,
+        candidates: Sequence[Candidate],
+        readings_of: Sequence[Values | Exception | None] | None = None,
     ) -> list[Outcome]:
         """What becomes of each post, in order. New scores go to the cache, the posts into the signals.
 
         Args:
             candidates: posts with their scores.
-            readings_of: each post's signals in the order of `signal_names`, for who has them already: then
-                none is read and no post is noted. None: they are read.
+            readings_of: each post's signals, as `read` gives them or in the order of `signal_names`, for who
+                has them already: then none is read and no post is noted. None: they are read.
         """
         self.keep_scores(candidates)
         facts = [self._facts(candidate) for candidate in candidates]
@@ -178,7 +180,7 @@ class Moderator:
             readings = iter(self._signals.read([one for one in facts if one is not None]))
         else:
             given = zip(facts, readings_of, strict=True)
-            readings = (values for one, values in given if one is not None)
+            readings = (values for one, values in given if one is not None and values is not None)
         outcomes: list[Outcome] = []
         for candidate, one in zip(candidates, facts, strict=True):
             if one is None:
@@ -255,7 +257,8 @@ class Moderator:
         post, tokens = candidate.received.post, candidate.tokens
         if not self._calibration.covers(tokens=tokens, lang=None):
             return False
-        candidate.language = self._teller.language(post.lang, candidate.text)
+        if candidate.language is None:
+            candidate.language = self._teller.language(post.lang, candidate.text)
         return self._calibration.covers(tokens=tokens, lang=candidate.language.code)
 
     def _decided(self, candidate: Candidate, facts: Facts, values: Values) -> Decided:

@@ -23,16 +23,21 @@ from tests.support.replaying import (
     OUTPUTS,
     Done,
     asked,
+    changed,
     environ,
     live,
     live_settings,
     replay,
     values,
+    variant,
     whole,
 )
+from tests.support.signing import key_pair
+from worker.commands import main
 from worker.errors import FlagstaffError, SettingsError
 from worker.replay.capture import Capture
 from worker.replay.plan import Span
+from worker.replay.replaying import Replay
 from worker.replay.topics import capture_range
 
 if TYPE_CHECKING:
@@ -108,6 +113,46 @@ def test_two_replays_have_the_same_bytes_and_leave_no_trace(
 def test_with_readings_as_recorded_every_flag_comes_out_to_the_byte(run: LiveRun, tmp_path: Path) -> None:
     done = replay(run.settings, tmp_path / "out", asked("recorded", spans=whole(run.settings)))
     assert (done.kinds, done.differences) == ({"same": 1600}, [])
+
+
+def test_several_variants_over_one_reading_decide_as_each_alone(
+    run: LiveRun, rebuilt: Done, tmp_path: Path
+) -> None:
+    settings = run.settings
+    constant = changed(settings, "detector", model="constant")
+    both = [variant(settings, "live"), variant(constant, "constant"), variant(settings, "again")]
+    several = Replay(settings, asked(spans=whole(settings)), both, tmp_path / "out")
+    several.score(None, 500, lambda *_: None)
+    summaries = several.merge(None, lambda *_: None)
+    assert [summary.result.decided for summary in summaries] == [1600] * 3
+    alone = replay(constant, tmp_path / "alone", asked(spans=whole(settings)))
+    for name, expected in (("live", rebuilt), ("again", rebuilt), ("constant", alone)):
+        for file in ("decisions.jsonl", "diff.jsonl", "missing.jsonl"):
+            assert (tmp_path / "out" / name / file).read_bytes() == expected.bytes[file]
+
+
+def test_a_signed_replay_is_verified(run: LiveRun, tmp_path: Path) -> None:
+    private, public = key_pair(tmp_path)
+    out = tmp_path / "out"
+    signals = ("--signals", "recorded", "--sign", str(private))
+    ended = flagstaff(*arguments(run, out), *signals, settings=environ(run.settings))
+    assert ended.code == 0, ended.err
+    ended = flagstaff("verify", str(out), "--key", str(public))
+    assert (ended.code, ended.out) == (0, "4 files are as the manifest says; signature right\n")
+    (out / "diff.jsonl").write_bytes(b"{}\n")
+    ended = flagstaff("verify", str(out), "--key", str(public))
+    assert (ended.code, len(ended.err.splitlines())) == (1, 1)
+
+
+def test_without_redis_a_rebuilt_replay_fails_and_says_why(run: LiveRun, tmp_path: Path) -> None:
+    away = changed(run.settings, "redis", url="redis://127.0.0.1:1/0")
+    with pytest.raises(FlagstaffError, match="Redis can't be used after 0 posts"):
+        replay(away, tmp_path / "out", asked(spans=whole(run.settings)))
+    none = changed(run.settings, "redis", url="")
+    with pytest.raises(SettingsError, match="FLAGSTAFF_REDIS__URL"):
+        replay(none, tmp_path / "none", asked(spans=whole(run.settings)))
+    done = replay(none, tmp_path / "recorded", asked("recorded", spans=whole(run.settings)))
+    assert done.kinds == {"same": 1600}
 
 
 @pytest.mark.parametrize("shards", [2, 4])
@@ -254,9 +299,13 @@ def test_another_detector_than_the_one_that_is_asked_for_is_refused(run: LiveRun
     ],
     ids=" ".join,
 )
-def test_bad_usage_exits_with_2(wrong: list[str], run: LiveRun, tmp_path: Path) -> None:
+def test_bad_usage_exits_with_2(wrong: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = [str(tmp_path / "x") if part == "x" else part for part in wrong]
-    assert flagstaff("replay", *given, settings=environ(run.settings)).code == 2
+    with pytest.raises(SystemExit) as ended:
+        main(["replay", *given])
+    assert ended.value.code == 2
+    assert not (tmp_path / "x").exists()
+    assert capsys.readouterr().err
 
 
 def test_a_partition_or_offset_that_is_not_there_is_refused(run: LiveRun, tmp_path: Path) -> None:

@@ -124,14 +124,17 @@ def whole(settings: Settings, first: int = 0) -> tuple[Span, ...]:
     return tuple(Span(number, first, end - 1) for number, end in sorted(ends.items()) if end > first)
 
 
-def prepared(settings: Settings, out: Path, what: Asked) -> Replay:
-    variant = Variant(
-        "replay",
+def variant(settings: Settings, name: str = "replay") -> Variant:
+    return Variant(
+        name,
         load_detector(settings.detector),
         load_policy(Path(settings.policy.file) if settings.policy.file else None),
         settings.signals,
     )
-    return Replay(settings, what, [variant], out)
+
+
+def prepared(settings: Settings, out: Path, what: Asked) -> Replay:
+    return Replay(settings, what, [variant(settings)], out)
 
 
 def replay(settings: Settings, out: Path, what: Asked, *, part_records: int = 1_000, shards: int = 1) -> Done:
@@ -139,7 +142,8 @@ def replay(settings: Settings, out: Path, what: Asked, *, part_records: int = 1_
     for number in range(shards):
         run = prepared(settings, out, what)
         run.score(Shard(number, shards), part_records, lambda *_: None)
-    return Done(out, prepared(settings, out, what).merge(None, lambda *_: None))
+    (summary,) = prepared(settings, out, what).merge(None, lambda *_: None)
+    return Done(out, summary)
 
 
 def changed(settings: Settings, group: str, **more: Any) -> Settings:

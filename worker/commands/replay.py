@@ -249,7 +249,7 @@ _NOT_HANDED_ON: Final = frozenset({"workers", "sign", "merge", "below", "shard",
 def _merge(run: Replay, key: PrivateKey | None, out: Path) -> None:
     total = sum(of.end - of.warm for of in run.plan.ranges)
     with progress("posts", total, rate=True) as update:
-        summary = run.merge(key, lambda done, _: update(done))
+        (summary,) = run.merge(key, lambda done, _: update(done))
     click.echo(_told(summary, out))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Generator
 from queue import Empty, Full, Queue
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -40,6 +41,10 @@ def ahead(items: Iterable[T], most: int = 4) -> Iterator[T]:  # noqa: C901 - bot
             put(None)
         except BaseException as error:  # noqa: BLE001 - it is raised where the item would have been used
             put(error)
+        finally:
+            # What makes the items may itself be ahead of its use, on one more thread.
+            if isinstance(items, Generator):
+                items.close()
 
     thread = threading.Thread(target=make, name="ahead", daemon=True)
     thread.start()

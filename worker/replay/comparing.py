@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final, Self, get_args
 
 import msgspec
 from msgspec import Struct
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from worker.replay.joining import Joined
     from worker.replay.parts import Scored
     from worker.replay.plan import Plan, Range, VariantStamp
-    from worker.replay.variants import Bench
+    from worker.replay.variants import Bench, Readings
 
 _CAUSES: Final = get_args(Cause)
 
@@ -70,27 +70,49 @@ class Comparing:
         self._open: set[str] = set()
         self._sieve = Sieve()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pending.close()
+        self.decisions.close()
+
     def candidates(self, batch: Sequence[Joined]) -> list[Candidate]:
         """The posts made ready; may be called from another thread."""
         return self._bench.candidates(batch)
 
-    def take(self, batch: Sequence[Joined], candidates: Sequence[Candidate]) -> None:
-        """Decides posts that follow one another in the order of event time."""
+    def read(self, candidates: Sequence[Candidate]) -> Readings | None:
+        """What the signals read of posts that follow one another in the order of event time.
+
+        May be called from another thread. None where they are as recorded.
+        """
+        return None if self._recorded else self._bench.read(candidates)
+
+    def take(
+        self, batch: Sequence[Joined], candidates: Sequence[Candidate], readings: Readings | None
+    ) -> None:
+        """Decides posts that follow one another in the order of event time.
+
+        Args:
+            batch: the posts.
+            candidates: the same, as `candidates` made them.
+            readings: what `read` gave.
+        """
         pairs = list(zip(batch, candidates, strict=True))
-        if self._recorded:
+        if readings is None:
             chosen = [pair for pair in pairs if pair[0].flags]
             self.tally.not_recorded += len(pairs) - len(chosen)
             flags = [nearest(one, self._stamp) for one, _ in chosen]
             outcomes = self._bench.decide_as_recorded([candidate for _, candidate in chosen], flags)
-        elif all(one.warm for one in batch):
-            self._bench.read(candidates)
-            return
         else:
-            chosen, outcomes = pairs, self._bench.decide(candidates)
+            kept = [number for number, one in enumerate(batch) if not one.warm]
+            chosen = [pairs[number] for number in kept]
+            outcomes = self._bench.decide(
+                [candidates[number] for number in kept], [readings[number] for number in kept]
+            )
         decided = [
             Comparison(one, candidate, flag_of(outcome), error_of(outcome))
             for (one, candidate), outcome in zip(chosen, outcomes, strict=True)
-            if not one.warm
         ]
         for one in decided:
             self._count(one)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from worker.replay.published import Published, PublishedSource
     from worker.replay.signature import PrivateKey
     from worker.replay.summary import PartitionCounts, Summary, Tally
-    from worker.replay.variants import Variant
+    from worker.replay.variants import Readings, Variant
     from worker.settings import Settings
 
 _BATCH: Final = 1_000
@@ -69,6 +70,8 @@ class Merging:
         self._namespace = namespace
         self._detectors = [variant.detector.digest for variant in one_a_detector(variants)]
         self._counts: dict[int, PartitionCounts] = {}
+        # Whatever ends the work, its files are closed.
+        self._files = ExitStack()
 
     def run(
         self,
@@ -97,8 +100,7 @@ class Merging:
             self._forget()
             missed, earliest_ms = self._missed()
             benches = [self._comparing(number) for number in range(len(self._variants))]
-            flags = Output(self._work, "flags")
-            lost = Output(self._work, "gone")
+            flags, lost = self._output("flags"), self._output("gone")
             self._decide(self._joined(published, earliest_ms, flags, lost), benches, progress)
             sealed = flags.seal()
             lost.seal()
@@ -118,13 +120,14 @@ class Merging:
                 summaries.append(write_outputs(facts, number, tally, outputs, work, out, key))
             return summaries
         finally:
+            self._files.close()
             self._forget()
             shutil.rmtree(self._work, ignore_errors=True)
 
     def _missed(self) -> tuple[Path, int]:
         """Writes the offsets without a record to a file; also gives the range's earliest timestamp."""
         earliest: list[int] = []
-        output = Output(self._work, "missing")
+        output = self._output("missing")
         for of in self._plan.ranges:
             paths = paths_of(self._parts, of.partition)
             counts = partition_counts(of, trailers(paths))
@@ -169,22 +172,31 @@ class Merging:
     def _decide(
         self, posts: Iterator[Joined], benches: Sequence[Comparing], progress: Callable[[int, int], None]
     ) -> None:
+        # Three threads: while Redis answers for one batch, the next is made ready and the last is decided.
         def prepared() -> Iterator[tuple[list[Joined], list[list[Candidate]]]]:
             for batch in batches(posts, _BATCH):
                 yield batch, [bench.candidates(batch) for bench in benches]
 
+        def read() -> Iterator[tuple[list[Joined], list[list[Candidate]], list[Readings | None]]]:
+            for batch, candidates in ahead(prepared()):
+                yield (
+                    batch,
+                    candidates,
+                    [bench.read(own) for bench, own in zip(benches, candidates, strict=True)],
+                )
+
         total = sum(one.posts + one.warm_records for one in self._counts.values())
         done = 0
-        for batch, candidates in ahead(prepared()):
-            for bench, own in zip(benches, candidates, strict=True):
-                bench.take(batch, own)
+        for batch, candidates, readings in ahead(read()):
+            for bench, own, values in zip(benches, candidates, readings, strict=True):
+                bench.take(batch, own, values)
             self._require_redis(done)
             done += len(batch)
             progress(done, total)
 
     def _finished(self, number: int, bench: Comparing, lost: Path) -> tuple[Tally, list[Output]]:
         """A variant's counts, and its outputs but for the summary."""
-        diff = Output(self._work / f"variant-{number}", "diff.jsonl")
+        diff = self._files.enter_context(Output(self._work / f"variant-{number}", "diff.jsonl"))
         for difference in bench.differences(
             self._plan.ranges,
             self._posts,
@@ -211,12 +223,11 @@ class Merging:
         return scored_posts(paths_of(self._parts, of.partition))
 
     def _comparing(self, number: int) -> Comparing:
-        return Comparing(
-            self._plan,
-            self._plan.request.variants[number],
-            self._bench(number, "all"),
-            self._work / f"variant-{number}",
-        )
+        stamp, work = self._plan.request.variants[number], self._work / f"variant-{number}"
+        return self._files.enter_context(Comparing(self._plan, stamp, self._bench(number, "all"), work))
+
+    def _output(self, name: str) -> Output:
+        return self._files.enter_context(Output(self._work, name))
 
     def _bench(self, number: int, state: str, names: tuple[str, ...] | None = None) -> Bench:
         """A variant at work with a signal state of its own; `names`: with these signals only."""

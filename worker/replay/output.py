@@ -47,6 +47,10 @@ class Output:
         self._file.close()
         return Sealed(bytes=self._bytes, lines=self._lines, sha256=self._digest.hexdigest())
 
+    def close(self) -> None:
+        """Closes it, whole or not."""
+        self._file.close()
+
     def publish(self, folder: Path) -> None:
         """Puts it in its place."""
         self._path.replace(folder / self.name)
@@ -55,4 +59,4 @@ class Output:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self.close()

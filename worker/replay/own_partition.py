@@ -100,7 +100,8 @@ def own_readings(
             for (one, _), values in zip(batch, readings, strict=True):
                 if wanted is None or (wanted.partition, wanted.offset) != (one.partition, one.offset):
                     continue
-                yield OwnReading((one.at, one.name, one.partition, one.offset), values)
+                order = (one.at, one.name, one.partition, one.offset)
+                yield OwnReading(order, bench.named(values))
                 wanted = next(asked, None)
             if wanted is None or wanted.partition != range_.partition:
                 break

@@ -45,8 +45,9 @@ class Replay:
     Args:
         settings: all settings.
         asked: what is replayed.
-        variants: what decides.
-        out: where the outputs go; the parts are in a folder below it until they are done.
+        variants: what decides; the posts are read, and scored by each detector, once for all of them.
+        out: where the outputs go, those of several variants to a folder below it with the variant's name. The
+            parts are in a folder below it until they are done.
 
     Raises:
         SettingsError: the folder holds a finished replay, or one of other parameters; the range can't be.
@@ -58,9 +59,10 @@ class Replay:
         self._settings = settings
         self._asked = asked
         self._variants = variants
-        self._out = out
         self._parts = out / PARTS
-        if (out / MANIFEST).exists():
+        several = len(variants) > 1
+        self._outs = [out / variant.name for variant in variants] if several else [out]
+        if any((folder / MANIFEST).exists() for folder in self._outs):
             raise SettingsError(f"replay: {out} holds a finished replay; name another --out")
         if (
             asked.signals == "rebuilt"
@@ -71,7 +73,8 @@ class Replay:
                 "replay: --signals rebuilt needs a Redis (FLAGSTAFF_REDIS__URL); live keys are not touched"
             )
         try:
-            self._parts.mkdir(parents=True, exist_ok=True)
+            for folder in (self._parts, *self._outs):
+                folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SettingsError(f"replay: --out {out}: {error.strerror}") from None
         self.plan = agreed_plan(self._parts, self._request(), self._ranges)
@@ -110,8 +113,8 @@ class Replay:
                 scoring.partition(of, passing)
                 before += of.end - of.warm
 
-    def merge(self, key: PrivateKey | None, progress: Callable[[int, int], None]) -> Summary:
-        """Decides, compares and writes the outputs.
+    def merge(self, key: PrivateKey | None, progress: Callable[[int, int], None]) -> list[Summary]:
+        """Decides, compares and writes the outputs; returns a summary for each variant.
 
         Raises:
             FlagstaffError: a partition is not scored to its end; the range holds no record; Redis fails.
@@ -139,9 +142,9 @@ class Replay:
                 link=link,
                 namespace=self._namespace(),
             )
-            (summary,) = merging.run(published, [self._out], key, progress)
+            summaries = merging.run(published, self._outs, key, progress)
         shutil.rmtree(self._parts, ignore_errors=True)
-        return summary
+        return summaries
 
     def passed(self) -> tuple[int, int]:
         """Offsets that are in parts, and offsets in all."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from worker.settings import RedisSettings, SignalSettings
     from worker.signals.readings import Values
 
+    Readings = Sequence[Values | Exception | None]
+
 _SCANNED: Final = 1_000
 
 
@@ -95,22 +97,22 @@ class Bench:
         """The posts with their scores, ready to be decided. May be called from another thread."""
         return [self._candidate(one) for one in batch]
 
-    def decide(self, candidates: Sequence[Candidate]) -> list[Outcome]:
-        """The outcomes, in order; the posts are noted, and signals read."""
-        return self._moderator.decide(candidates)
+    def decide(self, candidates: Sequence[Candidate], readings: Readings) -> list[Outcome]:
+        """The outcomes with what `read` gave, in order."""
+        return self._moderator.decide(candidates, readings)
 
-    def read(self, candidates: Sequence[Candidate]) -> list[dict[str, float | None]]:
-        """The signals by name, as they would stand in a flag, without a decision; the posts are noted."""
-        names = self._moderator.signal_names
-        return [
-            {}
-            if values is None or isinstance(values, Exception)
-            else {
-                name: None if value is None else round(value, DIGITS)
-                for name, value in zip(names, values, strict=True)
-            }
-            for values in self._moderator.read(candidates)
-        ]
+    def read(self, candidates: Sequence[Candidate]) -> Readings:
+        """What the signals of each post read; the posts are noted."""
+        return self._moderator.read(candidates)
+
+    def named(self, values: Values | Exception | None) -> dict[str, float | None]:
+        """One post's readings by name, as they would stand in a flag."""
+        if values is None or isinstance(values, Exception):
+            return {}
+        return {
+            name: None if value is None else round(value, DIGITS)
+            for name, value in zip(self._moderator.signal_names, values, strict=True)
+        }
 
     def keys(self, candidates: Sequence[Candidate]) -> list[list[str]]:
         """Under which keys of the signals' state each post is noted."""

@@ -8,15 +8,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
 
 from tests.support.command import flagstaff
+from tests.support.signing import key_pair
 from worker.errors import SettingsError
 from worker.replay.manifest import Inputs, Manifest, verify
 from worker.replay.output import Output, Sealed
@@ -29,19 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def keys(folder: Path) -> tuple[Path, Path]:
-    """A new pair, as PEM files."""
-    folder.mkdir(exist_ok=True)
-    key = Ed25519PrivateKey.generate()
-    private, public = folder / "private.pem", folder / "public.pem"
-    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    return private, public
-
-
 @pytest.fixture
 def pair(tmp_path: Path) -> tuple[Path, Path]:
-    return keys(tmp_path / "keys")
+    return key_pair(tmp_path / "keys")
 
 
 @pytest.fixture
@@ -143,7 +127,7 @@ def test_outputs_and_manifest_that_were_changed_together_fail_by_the_signature(
 
 
 def test_a_signature_by_another_or_none_is_refused(out: Path, tmp_path: Path) -> None:
-    _, other = keys(tmp_path / "other")
+    _, other = key_pair(tmp_path / "other")
     (problem,) = verify(out, public_key(other)).problems
     assert "signed with another key" in problem
     (out / "manifest.sig").write_bytes(b"{")
