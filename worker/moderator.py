@@ -25,7 +25,7 @@ from worker.signals.readings import SignalSet
 from worker.text import canonical, text_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from worker.candidate import CacheResult, Outcome
     from worker.detector.protocol import Detector, Encoded
@@ -83,6 +83,11 @@ class Moderator:
         self._cache = ScoreCache(link, prefix, redis_settings.score_ttl_s) if link is not None else None
         self._signals = SignalSet(signal_settings, detector, link=link, prefix=f"{prefix}:{namespace}")
         self._judge = Judge(policy, self._signals.names)
+
+    @property
+    def signal_names(self) -> tuple[str, ...]:
+        """The signals in the order of a flag."""
+        return self._signals.names
 
     def prepare(self, received: Sequence[Received]) -> list[Candidate]:
         """Candidates, in order: with the score from the cache, or made ready for the model."""
@@ -156,30 +161,55 @@ class Moderator:
             else:
                 candidate.logit = result
 
-    def decide(self, candidates: Sequence[Candidate]) -> list[Outcome]:
-        """What becomes of each post, in order. New scores go to the cache, the posts into the signals."""
-        self._keep_scores(candidates)
-        return self.judge(candidates, self._signals.read)
+    def decide(
+        self,
+        candidates: Sequence[Candidate],
+        readings_of: Sequence[Values | Exception | None] | None = None,
+    ) -> list[Outcome]:
+        """What becomes of each post, in order. New scores go to the cache, the posts into the signals.
+
+        Args:
+            candidates: posts with their scores.
+            readings_of: each post's signals, as `read` gives them or in the order of `signal_names`, for who
+                has them already: then none is read and no post is noted. None: they are read.
+        """
+        self.keep_scores(candidates)
+        if readings_of is None:
+            return self.judge(candidates, self._signals.read)
+        facts = [self._facts(candidate) for candidate in candidates]
+        given = zip(facts, readings_of, strict=True)
+        return self._outcomes(
+            candidates, facts, (values for one, values in given if one is not None and values is not None)
+        )
 
     def judge(
         self,
         candidates: Sequence[Candidate],
         read: Callable[[Sequence[Facts]], Sequence[Values | Exception]],
     ) -> list[Outcome]:
-        """As `decide`, with signals that are read otherwise; nothing is kept and nothing noted.
+        """As `decide`, with signals that are read otherwise; no score is kept, no post noted but by `read`.
 
         Args:
             candidates: with their scores.
             read: the signals' values of those that have a score, in order, or what went wrong with one.
         """
         facts = [self._facts(candidate) for candidate in candidates]
-        readings = iter(read([one for one in facts if one is not None]))
+        return self._outcomes(candidates, facts, read([one for one in facts if one is not None]))
+
+    def _outcomes(
+        self,
+        candidates: Sequence[Candidate],
+        facts: Sequence[Facts | None],
+        readings: Iterable[Values | Exception],
+    ) -> list[Outcome]:
+        """The outcomes; the readings are of those that have facts."""
+        remaining = iter(readings)
         outcomes: list[Outcome] = []
         for candidate, one in zip(candidates, facts, strict=True):
             if one is None:
                 outcomes.append(Failed(candidate, candidate.stage, candidate.error or ValueError("no score")))
                 continue
-            values = next(readings)
+            values = next(remaining)
             if isinstance(values, Exception):
                 outcomes.append(Failed(candidate, "signal", values))
                 continue
@@ -188,6 +218,18 @@ class Moderator:
             except Exception as error:  # noqa: BLE001 - one bad post harms one post
                 outcomes.append(Failed(candidate, "signal", error))
         return outcomes
+
+    def read(self, candidates: Sequence[Candidate]) -> list[Values | Exception | None]:
+        """The posts' signals without a decision; the posts are noted. None for a post without a score."""
+        facts = [self._facts(candidate) for candidate in candidates]
+        readings = iter(self._signals.read([one for one in facts if one is not None]))
+        return [None if one is None else next(readings) for one in facts]
+
+    def state_keys(self, candidates: Sequence[Candidate]) -> list[list[str]]:
+        """Under which keys each post is noted; none for a post without a score."""
+        facts = [self._facts(candidate) for candidate in candidates]
+        keys = iter(self._signals.keys([one for one in facts if one is not None]))
+        return [[] if one is None else next(keys) for one in facts]
 
     def _encoded(self, texts: list[str]) -> Sequence[Encoded | Exception]:
         try:
@@ -201,7 +243,8 @@ class Moderator:
         except Exception as error:  # noqa: BLE001 - one bad post harms one post
             return error
 
-    def _keep_scores(self, candidates: Sequence[Candidate]) -> None:
+    def keep_scores(self, candidates: Sequence[Candidate]) -> None:
+        """Puts new scores into the cache."""
         if self._cache is None:
             return
         fresh = {
@@ -237,12 +280,15 @@ class Moderator:
         post, tokens = candidate.received.post, candidate.tokens
         if not self._calibration.covers(tokens=tokens, lang=None):
             return False
-        candidate.language = self._teller.language(post.lang, candidate.text)
+        if candidate.language is None:
+            candidate.language = self._teller.language(post.lang, candidate.text)
         return self._calibration.covers(tokens=tokens, lang=candidate.language.code)
 
     def _decided(self, candidate: Candidate, facts: Facts, values: Values) -> Decided:
         log_odds = self._calibration.log_odds(facts.logit, facts.tokens) if facts.covered else None
         confident = log_odds is not None and log_odds > self._threshold
+        # Rounded before they are weighed: so a flag follows from the readings that stand in it.
+        values = [None if value is None else round(value, DIGITS) for value in values]
         judgement = self._judge.decide(log_odds, values, confident=confident)
         candidate.values, candidate.judgement = values, judgement
         if not self._emit_all and judgement.action not in _ACTING:
@@ -260,7 +306,7 @@ class Moderator:
             truncated=candidate.truncated,
         )
         signals = tuple(
-            SignalReading(name, None if value is None else round(value, DIGITS), added)
+            SignalReading(name, value, added)
             for name, value, added in zip(self._signals.names, values, judgement.contributions, strict=True)
         )
         grounds = Grounds(said, signals, judgement, self._calibration, self._settings, language)

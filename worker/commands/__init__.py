@@ -29,6 +29,8 @@ SUMMARIES: Final = {
     "schema": "Print or write the schemas of the records.",
     "warm": "Build the signal state again from the posts topic.",
     "hold": "Show which actions are held down to label, and lift that.",
+    "replay": "Decide a range of posts again and tell what differs, and why.",
+    "verify": "Check a replay's outputs against its manifest.",
     "redrive": "Send dead letters back to the posts topic.",
     "stage": "Let a new detector or policy go out in stages, or take it back.",
     "generate": "Write labelled texts of a language model.",

@@ -93,6 +93,18 @@ class SignalSet:
             readings[position] = error
         return readings
 
+    def keys(self, batch: Sequence[Facts]) -> list[list[str]]:
+        """Under which keys the signals that remember note each post.
+
+        Only posts that share a key are read by one another. A post that a signal fails on has none of its.
+        """
+        found: list[list[str]] = [[] for _ in batch]
+        for place, signal in self._from_state:
+            for keys, row in zip(found, _rows(signal, batch, {}), strict=True):
+                if row is not None:
+                    keys += [f"{self.names[place]}:{key}" for key in row.keys]
+        return found
+
     def _read_state(
         self, link: RedisLink, batch: Sequence[Facts], failures: dict[int, Exception]
     ) -> dict[int, Column]:

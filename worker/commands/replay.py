@@ -1,0 +1,275 @@
+"""`flagstaff replay`: a range of the posts topic again, and why it comes out as it does."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+import msgspec
+from kafka.errors import KafkaError
+
+from worker.commands.context import settings_of
+from worker.commands.progress import progress
+from worker.detector.loading import load_detector
+from worker.errors import BrokerError, SettingsError
+from worker.policy import load_policy
+from worker.replay.capture import Capture
+from worker.replay.plan import Span
+from worker.replay.replaying import Replay
+from worker.replay.shards import end_with_parent, run_workers, shard_of
+from worker.replay.signature import private_key
+from worker.replay.topics import Asked, capture_range
+from worker.replay.variants import Variant
+from worker.signals.facts import milliseconds
+
+if TYPE_CHECKING:
+    from worker.replay.plan import SignalMode
+    from worker.replay.shards import Shard
+    from worker.replay.signature import PrivateKey
+    from worker.replay.summary import Summary
+    from worker.settings import Settings
+
+# As for `flagstaff run`: posts in hand are many and hold no cycles; a busy thread must not hold up others.
+_GC_THRESHOLD: Final = (50_000, 20, 50)
+_SWITCH_INTERVAL_S: Final = 0.001
+
+
+class _Moment(click.ParamType[int]):
+    """A time in ISO 8601 with its zone, as milliseconds since 1970."""
+
+    name = "time"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time; write it as 2026-03-01T00:00:00Z", param, ctx)
+        if moment.tzinfo is None:
+            self.fail(f"{value!r} has no time zone; add Z or an offset such as +01:00", param, ctx)
+        return milliseconds(moment)
+
+
+class _Span(click.ParamType[Span]):
+    """Offsets of a partition."""
+
+    name = "offsets"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Span:
+        partition, _, offsets = value.partition(":")
+        first, _, last = offsets.partition("-")
+        if not (partition.isdigit() and first.isdigit() and last.isdigit()) or int(first) > int(last):
+            self.fail(f"{value!r}: write PARTITION:FIRST-LAST, as in 0:100-199", param, ctx)
+        return Span(int(partition), int(first), int(last))
+
+
+@click.command("replay")
+@click.option("--from", "start_ms", type=_Moment(), metavar="TIME", help="Where the range begins.")
+@click.option(
+    "--to", "end_ms", type=_Moment(), metavar="TIME", help="Where it ends; that moment is left out."
+)
+@click.option(
+    "--offsets",
+    "spans",
+    type=_Span(),
+    multiple=True,
+    metavar="P:FIRST-LAST",
+    help="Offsets of a partition, both ends included; once for each partition that is meant.",
+)
+@click.option(
+    "--file",
+    "captured",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A range that --capture wrote; Kafka is not asked for anything.",
+)
+@click.option("--topic", metavar="NAME", help="Another posts topic than the settings' one.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Where the outputs go.")
+@click.option(
+    "--capture",
+    "capture_to",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the range and what was published of it to this file, and end.",
+)
+@click.option(
+    "--signals",
+    type=click.Choice(["recorded", "rebuilt"]),
+    default="rebuilt",
+    show_default=True,
+    help="Readings as they stand in the published flags, or made again from the posts.",
+)
+@click.option("--detector-digest", metavar="HEX", help="Refuse to decide with another detector than this.")
+@click.option("--policy-digest", metavar="HEX", help="Refuse to decide with another policy than this.")
+@click.option("--shard", metavar="I/N", help="Only score the I-th of N parts of the partitions, from 0 on.")
+@click.option(
+    "--shards", type=click.IntRange(min=1), help="The same, I being JOB_COMPLETION_INDEX (Kubernetes)."
+)
+@click.option("--merge", is_flag=True, help="Only decide and compare: all shards have scored.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, help="Processes that score. Default: 1.")
+@click.option(
+    "--part-records",
+    type=click.IntRange(min=1),
+    default=10_000,
+    show_default=True,
+    help="Most records of a part on disk: what a kill costs at most.",
+)
+@click.option(
+    "--sign",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PRIVATE.pem",
+    help="Sign the manifest with this Ed25519 key.",
+)
+@click.option("--below", is_flag=True, hidden=True, help="Set for the processes of --workers.")
+@click.pass_context
+def replay(  # noqa: PLR0913 - one argument an option
+    ctx: click.Context,
+    *,
+    start_ms: int | None,
+    end_ms: int | None,
+    spans: tuple[Span, ...],
+    captured: Path | None,
+    topic: str | None,
+    out: Path | None,
+    capture_to: Path | None,
+    signals: SignalMode,
+    detector_digest: str | None,
+    policy_digest: str | None,
+    shard: str | None,
+    shards: int | None,
+    merge: bool,
+    workers: int,
+    part_records: int,
+    sign: Path | None,
+    below: bool,
+) -> None:
+    """Decide a range of the posts topic again, and tell what differs from what was published, and why.
+
+    Detector, policy and signals are those of the settings. Joins no group, commits no offset, writes no flag
+    and touches no live key. Writes decisions.jsonl, diff.jsonl, missing.jsonl, summary.json and manifest.json
+    to --out; a replay that was killed goes on when the same command is run again.
+
+    Exit codes: 0: done, whether or not anything differs; 1: it failed, or the range holds no record; 2: wrong
+    usage or settings.
+    """
+    settings = settings_of(ctx)
+    if below:
+        end_with_parent()
+    gc.set_threshold(*_GC_THRESHOLD)
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    if topic is not None:
+        settings = msgspec.structs.replace(
+            settings, topics=msgspec.structs.replace(settings.topics, posts=topic)
+        )
+    _check_range(start_ms, end_ms, spans, captured)
+    if (out is None) == (capture_to is None):
+        raise click.UsageError("Name either --out or --capture.")
+    mine = shard_of(shard, shards)
+    if merge and (mine is not None or workers > 1):
+        raise click.UsageError("--merge comes after all shards, not with one.")
+    try:
+        asked = Asked(start_ms, end_ms, spans, Capture(captured) if captured is not None else None, signals)
+        if capture_to is not None:
+            records = capture_range(settings, asked, capture_to)
+            click.echo(f"{records} records written to {capture_to}")
+            return
+        assert out is not None  # noqa: S101 - as above
+        key = private_key(sign) if sign is not None else None
+        run = Replay(settings, asked, [_variant(settings, detector_digest, policy_digest)], out)
+        if not merge:
+            _score(ctx, run, mine, workers, part_records)
+        if mine is None:
+            _merge(run, key, out)
+    except KafkaError as error:
+        servers = settings.kafka.bootstrap_servers
+        raise BrokerError(f"replay: Kafka at {servers}: {error!r}; `flagstaff check` tells more") from error
+
+
+def _check_range(
+    start_ms: int | None, end_ms: int | None, spans: tuple[Span, ...], captured: Path | None
+) -> None:
+    given = (start_ms is not None or end_ms is not None) + bool(spans) + (captured is not None)
+    if given != 1 or (start_ms is None) != (end_ms is None):
+        raise click.UsageError("Name the range: --from with --to, or --offsets, or --file.")
+    if start_ms is not None and end_ms is not None and start_ms >= end_ms:
+        raise click.UsageError("--from must lie before --to.")
+    if len({span.partition for span in spans}) < len(spans):
+        raise click.UsageError("--offsets: a partition is given twice.")
+
+
+def _variant(settings: Settings, detector_digest: str | None, policy_digest: str | None) -> Variant:
+    policy = load_policy(Path(settings.policy.file) if settings.policy.file else None)
+    detector = load_detector(settings.detector)
+    for option, wanted, loaded in (
+        ("--detector-digest", detector_digest, detector.digest),
+        ("--policy-digest", policy_digest, policy.digest),
+    ):
+        if wanted is not None and wanted != loaded:
+            raise SettingsError(f"replay: {option} {wanted}: what the settings name has the digest {loaded}")
+    return Variant("replay", detector, policy, settings.signals)
+
+
+def _score(ctx: click.Context, run: Replay, shard: Shard | None, workers: int, part_records: int) -> None:
+    done, total = run.passed()
+    if shard is not None or workers == 1:
+        ranges = run.plan.ranges if shard is None else shard.ranges(run.plan)
+        with progress("offsets", sum(of.end - of.warm for of in ranges), rate=True) as update:
+            run.score(shard, part_records, lambda passed, _: update(passed))
+        return
+    with progress("offsets", total, rate=True) as update:
+        update(done)
+        run_workers(_own_arguments(ctx), workers, run.plan, run.parts, update)
+        update(total)
+
+
+def _own_arguments(ctx: click.Context) -> list[str]:
+    """This call's arguments without those that a worker must not have."""
+    config = ctx.find_root().params.get("config")
+    arguments = ["--config", str(config)] if config else []
+    arguments.append("replay")
+    for parameter in ctx.command.params:
+        value = ctx.params.get(parameter.name or "")
+        if parameter.name in _NOT_HANDED_ON or value in {None, False} or value == ():
+            continue
+        option = parameter.opts[0]
+        if parameter.name in {"start_ms", "end_ms"}:
+            arguments += [option, datetime.fromtimestamp(value / 1000, UTC).isoformat()]
+        elif parameter.name == "spans":
+            for span in value:
+                arguments += [option, f"{span.partition}:{span.first}-{span.last}"]
+        else:
+            arguments += [option, str(value)]
+    return arguments
+
+
+_NOT_HANDED_ON: Final = frozenset({"workers", "sign", "merge", "below", "shard", "shards", "capture_to"})
+
+
+def _merge(run: Replay, key: PrivateKey | None, out: Path) -> None:
+    total = sum(of.end - of.warm for of in run.plan.ranges)
+    with progress("posts", total, rate=True) as update:
+        (summary,) = run.merge(key, lambda done, _: update(done))
+    click.echo(_told(summary, out))
+
+
+def _told(summary: Summary, out: Path) -> str:
+    result = summary.result
+    lines = [f"{result.decided} posts decided again; outputs in {out}"]
+    if kinds := ", ".join(f"{kind} {number}" for kind, number in result.kinds.items()):
+        lines.append(f"against what was published: {kinds}")
+    if causes := ", ".join(f"{cause} {number}" for cause, number in result.causes.items()):
+        lines.append(f"causes: {causes}")
+    notes = {
+        "posts without recorded readings": result.not_recorded,
+        "posts that failed": sum(result.failed.values()),
+        "tombstones": sum(one.tombstones for one in summary.partitions),
+        "broken records": sum(sum(one.broken.values()) for one in summary.partitions),
+        "offsets deleted": sum(one.expired for one in summary.partitions),
+        "offsets deleted, perhaps of this range": sum(one.possibly_expired for one in summary.partitions),
+        "offsets without a record": sum(one.no_record for one in summary.partitions),
+        "records of the flags topic that are no flags": summary.unreadable_flags,
+    }
+    if told := ", ".join(f"{what} {number}" for what, number in notes.items() if number):
+        lines.append(f"not decided: {told}")
+    return "\n".join(lines)
