@@ -27,6 +27,7 @@ from benchmarks.engine.spread import Spread
 from benchmarks.engine.task import NUMBER_FORMATS
 from benchmarks.engine.workload import LENGTHS, workload
 from tests.support.topics import create_topic
+from worker.detector.loading import DEFAULT_FOLDER
 from worker.embedded import EmbeddedKafka
 
 if TYPE_CHECKING:
@@ -35,7 +36,15 @@ if TYPE_CHECKING:
 _PARTITIONS: Final = 4
 _SEED: Final = 3
 # A good minute a run on two cores; at least three batches, of which the first does not count.
-_POSTS: Final = {"roberta-base": 900, "roberta-large": 700, "minilm": 4_000, "tiny": 1_500}
+_POSTS: Final = {
+    "roberta-base": 900,
+    "roberta-large": 700,
+    "minilm": 4_000,
+    "tiny": 1_500,
+    "default": 60_000,
+}
+# The detector that ships; all others have random weights.
+_DEFAULT: Final = "default"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -70,7 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.engine.stream", description=__doc__)
-    parser.add_argument("--models", nargs="+", choices=SHAPES, default=["roberta-base", "minilm"])
+    models = [*SHAPES, _DEFAULT]
+    parser.add_argument("--models", nargs="+", choices=models, default=["roberta-base", "minilm"])
     parser.add_argument("--lengths", choices=LENGTHS, default="lognormal")
     parser.add_argument("--dtype", choices=NUMBER_FORMATS, default="float32")
     parser.add_argument("--posts", type=count, help="in a run (default: enough for about a minute)")
@@ -85,11 +95,15 @@ def _count(options: argparse.Namespace, model: str) -> int:
 
 def _shares(options: argparse.Namespace, root: Path, model: str, servers: str) -> Spread:
     """The worker's rate over that of the engine alone, a figure a round."""
-    shape = SHAPES[model]
+    shape = SHAPES["roberta-base" if model == _DEFAULT else model]
     posts = workload(options.lengths, _count(options, model), shape.vocabulary, _SEED)
+    root.mkdir(parents=True)
     folder, texts = root / "model", root / "texts.jsonl"
-    folder.mkdir(parents=True)
-    write_checkpoint(folder, shape)
+    if model == _DEFAULT:
+        folder = DEFAULT_FOLDER
+    else:
+        folder.mkdir()
+        write_checkpoint(folder, shape)
     texts.write_text("".join(json.dumps(text) + "\n" for text in posts.texts), encoding="utf-8")
     topic, out = f"{model}-posts", f"{model}-flags"
     for name in (topic, out):

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from worker.detector.protocol import Detector
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
-MOST_BYTES = 2**20
+MOST_BYTES = 3 * 2**20
 TEXT = "The quick brown fox jumps over the lazy dog."
-LOGIT = -0.2803144615991633
+LOGIT = -0.9155000252082349
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_it_is_calibrated_for_english_and_says_how_often_it_is_wrong(default: De
 
 
 def test_it_is_small_and_can_be_read_by_all() -> None:
-    files = list(DEFAULT_FOLDER.iterdir())
+    files = [path for path in DEFAULT_FOLDER.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < MOST_BYTES
     assert all(path.stat().st_mode & 0o004 for path in files)
 
@@ -47,7 +47,8 @@ def test_it_is_small_and_can_be_read_by_all() -> None:
 def test_a_logit_stays_what_it_was(default: Detector) -> None:
     # Weights that were trained anew change it, and the digest with it. If it changes with the same weights,
     # replays of earlier flags differ: then `_FEATURES_VERSION` of the linear detector has to be raised.
-    assert default.logits(default.encode([TEXT])) == [LOGIT]
+    # The mixture is not of integers, as its members are: elsewhere it may end in another last bit.
+    assert default.logits(default.encode([TEXT])) == [pytest.approx(LOGIT, abs=1e-12)]
 
 
 @pytest.mark.parametrize("name", ["tweets", "pairs"])
