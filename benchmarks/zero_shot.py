@@ -28,7 +28,7 @@ from worker.lab.corpus import read_samples
 from worker.lab.evaluation.logit_cache import CachedDetector
 from worker.lab.evaluation.resampling import Resampling, drawn
 from worker.lab.intervals import aurocs
-from worker.lab.stacking import Combination, Words, fit_stack, words_of
+from worker.lab.stacking import Combination, GeneratorGroup, Words, fit_stack, words_of
 from worker.logs import configure_logs
 from worker.settings import DetectorSettings, LogSettings
 
@@ -48,12 +48,20 @@ _SEED: Final = 0
 _DRAWS: Final = 1_000
 _SAY_EVERY: Final = 96
 _DEFAULT: Final = "default"
-_STACKS: Final[dict[str, tuple[tuple[str, ...], bool]]] = {
-    "default + curvature": ((_DEFAULT, "curvature"), False),
-    "default + mean-log-probability": ((_DEFAULT, "mean-log-probability"), False),
-    "default + both": ((_DEFAULT, "curvature", "mean-log-probability"), False),
-    "default + both, by length": ((_DEFAULT, "curvature", "mean-log-probability"), True),
-    "default + all four": ((_DEFAULT, *STATISTICS), False),
+_BOTH: Final = (_DEFAULT, "curvature", "mean-log-probability")
+# Generators that a single weighted sum can't know together with the rest.
+_GROUPS: Final = (
+    GeneratorGroup(name="tuned", generators=("gpt-3.5-turbo", "gpt-4")),
+    GeneratorGroup(name="bots", generators=("gpt2", "rnn", "other")),
+)
+_STACKS: Final[dict[str, tuple[tuple[str, ...], Combination]]] = {
+    "default + curvature": ((_DEFAULT, "curvature"), Combination()),
+    "default + mean-log-probability": ((_DEFAULT, "mean-log-probability"), Combination()),
+    "default + both": (_BOTH, Combination()),
+    "default + both, by length": (_BOTH, Combination(by_length=True)),
+    "default + both, three groups": (_BOTH, Combination(groups=_GROUPS)),
+    "default + all four": ((_DEFAULT, *STATISTICS), Combination()),
+    "default + all four, three groups": ((_DEFAULT, *STATISTICS), Combination(groups=_GROUPS)),
 }
 
 
@@ -81,9 +89,9 @@ def main() -> None:
     except FlagstaffError as error:
         sys.exit(f"benchmarks.zero_shot: {error}")
     logits = dict(zip((_DEFAULT, *STATISTICS), words.logits.T, strict=True))
-    for name, (members, by_length) in _STACKS.items():
+    for name, (members, combination) in _STACKS.items():
         own = Words(np.stack([logits[member] for member in members], axis=1), words.tokens)
-        logits[name] = fit_stack(members, own, samples, Combination(by_length=by_length), seed=_SEED).logits
+        logits[name] = fit_stack(members, own, samples, combination, seed=_SEED).logits
     show(samples, groups, logits)
 
 
