@@ -36,6 +36,10 @@ _SURROGATE: Final = re.compile(f"[{_SURROGATES}]")
 _SUSPECT: Final = re.compile(f"[{_HIDDEN}{_SURROGATES}{_LOOKALIKES}]")
 _LATIN: Final = re.compile("[A-Za-z\u00c0-\u024f]")
 _LOOKALIKE: Final = re.compile(f"[{_LOOKALIKES}]")
+# Letters of the two scripts that no Latin one looks like.
+_GENUINE: Final = re.compile(f"(?![{_LOOKALIKES}μ])[Ͱ-Ͽἀ-῿Ѐ-ԯ]")
+# A single Greek letter in a text about physics is what it is.
+_DISGUISED: Final = re.compile(f"[{''.join(_CYRILLIC)}\u0300-\u036f]+|[{_LOOKALIKES}\u0300-\u036f]{{2,}}")
 _WORD: Final = re.compile("[\\w\u0300-\u036f]+")
 
 # Normalising sorts each run of combining marks in quadratic time, so a post of half a million accents would
@@ -49,8 +53,9 @@ def canonical(text: str) -> str:
     """The text as the detector, the cache and the signals see it. Never fails; idempotent.
 
     NFKC; invisible and control characters gone; lone surrogates replaced by U+FFFD; Cyrillic and Greek
-    lookalikes folded to Latin inside words that also hold Latin letters; at most 30 combining marks in a row;
-    each run of white space one space, none at the ends.
+    lookalikes folded to Latin inside words that also hold Latin letters, and in words of nothing else where
+    the text holds Latin letters and no Cyrillic or Greek one that can't be taken for Latin; at most 30
+    combining marks in a row; each run of white space one space, none at the ends.
     """
     if text.isascii():
         if text.isprintable() and "  " not in text:
@@ -72,7 +77,10 @@ def _canonical(text: str) -> str:
     text = _normalised(text)
     if _LOOKALIKE.search(text):
         # A folded letter may compose with the accent that follows it.
-        text = _normalised(_WORD.sub(_fold, text))
+        folded = _WORD.sub(_fold, text)
+        if _LATIN.search(folded) and not _GENUINE.search(folded):
+            folded = _WORD.sub(_undisguise, folded)
+        text = _normalised(folded)
     return " ".join(text.split())
 
 
@@ -97,6 +105,10 @@ def _shortened(match: re.Match[str]) -> str:
         if run <= _MARKS_IN_A_ROW:
             kept.append(character)
     return "".join(kept)
+
+
+def _undisguise(match: re.Match[str]) -> str:
+    return match[0].translate(_FOLDED) if _DISGUISED.fullmatch(match[0]) else match[0]
 
 
 def _fold(match: re.Match[str]) -> str:
