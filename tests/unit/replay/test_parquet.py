@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from tests.support.command import flagstaff
 from tests.support.replay_report import difference
 from worker.moderator import encode_flag
 from worker.records import DetectorReading, Flag, PolicyStamp, SignalReading, Source
@@ -83,3 +85,17 @@ def test_rows_are_those_of_the_lines(tmp_path: Path, flags: int) -> None:
 
 def test_the_same_lines_give_the_same_bytes(tmp_path: Path) -> None:
     assert parquet_outputs(written(tmp_path / "one", 50)) == parquet_outputs(written(tmp_path / "two", 50))
+
+
+def test_without_the_package_it_is_said_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = tmp_path / "missing"
+    missing.mkdir()
+    (missing / "pyarrow.py").write_text("raise ModuleNotFoundError(name='pyarrow')\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(missing), os.environ.get("PYTHONPATH", "")]))
+    out = tmp_path / "out"
+    ended = flagstaff("replay", "--offsets", "0:0-9", "--out", str(out), "--parquet")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.said == ["flagstaff: this needs the package pyarrow: pip install 'flagstaff[parquet]'"]
+    assert not out.exists()
