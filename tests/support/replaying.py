@@ -29,7 +29,14 @@ if TYPE_CHECKING:
     from worker.replay.summary import Summary
     from worker.settings import Settings
 
-OUTPUTS = ("decisions.jsonl", "diff.jsonl", "missing.jsonl", "summary.json", "manifest.json")
+OUTPUTS = (
+    "decisions.jsonl",
+    "diff.jsonl",
+    "missing.jsonl",
+    "summary.json",
+    "report.html",
+    "manifest.json",
+)
 
 
 def live_settings(folder: Path, kafka: str, redis_url: str, partitions: int = 4, **more: str) -> Settings:

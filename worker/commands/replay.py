@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -121,6 +122,7 @@ class _Span(click.ParamType[Span]):
     metavar="PRIVATE.pem",
     help="Sign the manifest with this Ed25519 key.",
 )
+@click.option("--parquet", is_flag=True, help="Also write decisions.parquet and diff.parquet.")
 @click.option("--below", is_flag=True, hidden=True, help="Set for the processes of --workers.")
 @click.pass_context
 def replay(  # noqa: PLR0913 - one argument an option
@@ -142,13 +144,14 @@ def replay(  # noqa: PLR0913 - one argument an option
     workers: int,
     part_records: int,
     sign: Path | None,
+    parquet: bool,
     below: bool,
 ) -> None:
     """Decide a range of the posts topic again, and tell what differs from what was published, and why.
 
     Detector, policy and signals are those of the settings. Joins no group, commits no offset, writes no flag
-    and touches no live key. Writes decisions.jsonl, diff.jsonl, missing.jsonl, summary.json and manifest.json
-    to --out; a replay that was killed goes on when the same command is run again.
+    and touches no live key. Writes decisions.jsonl, diff.jsonl, missing.jsonl, summary.json, report.html and
+    manifest.json to --out; a replay that was killed goes on when the same command is run again.
 
     Exit codes: 0: done, whether or not anything differs; 1: it failed, or the range holds no record; 2: wrong
     usage or settings.
@@ -176,7 +179,11 @@ def replay(  # noqa: PLR0913 - one argument an option
             return
         assert out is not None  # noqa: S101 - as above
         key = private_key(sign) if sign is not None else None
-        run = Replay(settings, asked, [_variant(settings, detector_digest, policy_digest)], out)
+        if parquet:
+            # An extra: what is missing is said before the work, not after it.
+            import_module("worker.replay.parquet")
+        variant = _variant(settings, detector_digest, policy_digest)
+        run = Replay(settings, asked, [variant], out, parquet=parquet)
         if not merge:
             _score(ctx, run, mine, workers, part_records)
         if mine is None:
@@ -243,7 +250,9 @@ def _own_arguments(ctx: click.Context) -> list[str]:
     return arguments
 
 
-_NOT_HANDED_ON: Final = frozenset({"workers", "sign", "merge", "below", "shard", "shards", "capture_to"})
+_NOT_HANDED_ON: Final = frozenset(
+    {"workers", "sign", "parquet", "merge", "below", "shard", "shards", "capture_to"}
+)
 
 
 def _merge(run: Replay, key: PrivateKey | None, out: Path) -> None:

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from msgspec import Struct
 
+from worker.action_rate.hold import held_action, released
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from worker.records import Flag
 
 Cause = Literal[
+    "held",
     "detector_changed",
     "policy_changed",
     "signal_settings_changed",
@@ -65,12 +68,25 @@ class Told(NamedTuple):
 def told(published: Flag, replayed: Flag, as_recorded: Flag | None) -> Told:
     """What a published flag and the replayed one tell about why they differ.
 
+    A flag that the action-rate breaker held down says so itself, and gives back what the policy had decided:
+    that is what is looked at for further causes.
+
     Args:
         published: the flag that was published.
         replayed: the flag of today's decision; not equal to the other.
         as_recorded: today's decision with the published flag's readings in place of its own; None where it
             could not be made.
     """
+    if held_action(published) is None:
+        return _told(published, replayed, as_recorded)
+    pure = released(published)
+    if pure == replayed:
+        return Told(("held",), (), ())
+    found = _told(pure, replayed, as_recorded)
+    return found._replace(causes=("held", *found.causes))
+
+
+def _told(published: Flag, replayed: Flag, as_recorded: Flag | None) -> Told:
     causes: list[Cause] = []
     if published.detector.digest != replayed.detector.digest:
         causes.append("detector_changed")

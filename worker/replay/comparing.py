@@ -172,7 +172,7 @@ class Comparing:
         opened: list[Candidate] = []
         for one in decided:
             compared = compare(one, emit_all=self._emit_all)
-            add(self.tally.kinds, compared.kind)
+            self.tally.compared(compared.kind, one.joined.partition, one.joined.timestamp)
             if compared.difference is None:
                 continue
             if compared.open:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # `same`: equal to the byte. `unpublished`: nothing was published, and nothing is due.
 Kind = Literal["same", "unpublished", "changed", "missing", "extra", "gone"]
+AGREEING: Final[frozenset[Kind]] = frozenset({"same", "unpublished"})
 
 FLAG: Final = msgspec.json.Decoder(Flag)
 _ACTING: Final = frozenset(ACTING)

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from worker.records import Post
 from worker.replay.parts import Score
+from worker.replay.plan import Stamp
 from worker.signals.facts import milliseconds, name_of
 
 if TYPE_CHECKING:
@@ -49,13 +50,9 @@ class Joined(Struct, array_like=True):
     in_force: tuple[str, str] | None = None
 
 
-class _Digest(Struct):
-    digest: str
-
-
 class _Stamped(Struct):
-    detector: _Digest
-    policy: _Digest
+    detector: Stamp
+    policy: Stamp
 
 
 _STAMPED: Final = msgspec.json.Decoder(_Stamped)
@@ -72,6 +69,9 @@ class Join:
     Args:
         published: sorted by the posts' places.
         gone: called with each flag whose post is not there (any more).
+
+    Attributes:
+        published_by: how many flags each detector under each policy decided, so far.
     """
 
     def __init__(self, published: Iterator[Published], gone: Callable[[Published], None]) -> None:
@@ -79,6 +79,7 @@ class Join:
         self._next = next(published, None)
         self._in_force: tuple[str, str] | None = None
         self._gone = gone
+        self.published_by: dict[tuple[Stamp, Stamp], int] = {}
 
     def of(self, range_: Range, posts: Iterable[Scored]) -> Iterator[Joined]:
         """The posts of one partition; partitions must come in ascending order."""
@@ -107,6 +108,8 @@ class Join:
         if one.flag is not None:
             stamped = _STAMPED.decode(one.flag)
             self._in_force = stamped.detector.digest, stamped.policy.digest
+            pair = stamped.detector, stamped.policy
+            self.published_by[pair] = self.published_by.get(pair, 0) + 1
         return one
 
     def _miss(self, one: Published) -> None:

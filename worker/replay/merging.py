@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from worker.candidate import Candidate
     from worker.redis_link import RedisLink
     from worker.replay.parts import Scored
-    from worker.replay.plan import Plan, Range
+    from worker.replay.plan import Plan, Range, Stamp
     from worker.replay.published import Published, PublishedSource
     from worker.replay.signature import PrivateKey
     from worker.replay.summary import PartitionCounts, Summary, Tally
@@ -49,6 +49,7 @@ class Merging:
         parts: the folder of the parts; every partition is scored to its end.
         link: the way to Redis; None: signals are as recorded, or none remembers.
         namespace: keeps the replay's signal state apart; its keys are removed at the end.
+        parquet: whether decisions and differences are also written as Parquet.
     """
 
     def __init__(  # noqa: PLR0913 - the shell's one place where all parts meet
@@ -60,6 +61,7 @@ class Merging:
         *,
         link: RedisLink | None,
         namespace: str,
+        parquet: bool = False,
     ) -> None:
         self._plan = plan
         self._variants = variants
@@ -68,8 +70,10 @@ class Merging:
         self._work = parts / "work"
         self._link = link
         self._namespace = namespace
+        self._parquet = parquet
         self._detectors = [variant.detector.digest for variant in one_a_detector(variants)]
         self._counts: dict[int, PartitionCounts] = {}
+        self._published_by: dict[tuple[Stamp, Stamp], int] = {}
         # Whatever ends the work, its files are closed.
         self._files = ExitStack()
 
@@ -112,6 +116,8 @@ class Merging:
                 unreadable_flags=published.unreadable,
                 chains=self._chains(),
                 missing=missed,
+                published_by=self._published_by,
+                parquet=self._parquet,
             )
             summaries = []
             for number, (bench, out) in enumerate(zip(benches, outs, strict=True)):
@@ -166,6 +172,7 @@ class Merging:
             for of in self._plan.ranges:
                 yield from join.of(of, self._posts(of))
             join.rest()
+            self._published_by = join.published_by
 
         return sorted_on_disk(by_place(), Joined, event_order, self._work / "ordered")
 
@@ -207,8 +214,10 @@ class Merging:
         with lost.open("rb") as file:
             for line in file:
                 diff.write(line.rstrip(b"\n"))
-                add(bench.tally.kinds, "gone")
                 add(bench.tally.causes, "post_gone")
+        for counts in self._counts.values():
+            for _ in range(counts.flagged_and_gone):
+                bench.tally.compared("gone", counts.partition)
         return bench.tally, [bench.decisions, diff]
 
     def _chains(self) -> tuple[str, ...]:

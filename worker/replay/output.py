@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Sealed(Struct, frozen=True, kw_only=True):
-    """A file as the manifest names it."""
+    """A file as the manifest names it; `lines`: rows, where it is Parquet."""
 
     bytes: int
     lines: int

@@ -48,6 +48,7 @@ class Replay:
         variants: what decides; the posts are read, and scored by each detector, once for all of them.
         out: where the outputs go, those of several variants to a folder below it with the variant's name. The
             parts are in a folder below it until they are done.
+        parquet: whether decisions and differences are also written as Parquet.
 
     Raises:
         SettingsError: the folder holds a finished replay, or one of other parameters; the range can't be.
@@ -55,10 +56,19 @@ class Replay:
         KafkaError: Kafka can't be read.
     """
 
-    def __init__(self, settings: Settings, asked: Asked, variants: Sequence[Variant], out: Path) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        asked: Asked,
+        variants: Sequence[Variant],
+        out: Path,
+        *,
+        parquet: bool = False,
+    ) -> None:
         self._settings = settings
         self._asked = asked
         self._variants = variants
+        self._parquet = parquet
         self._parts = out / PARTS
         several = len(variants) > 1
         self._outs = [out / variant.name for variant in variants] if several else [out]
@@ -141,6 +151,7 @@ class Replay:
                 self._parts,
                 link=link,
                 namespace=self._namespace(),
+                parquet=self._parquet,
             )
             summaries = merging.run(published, self._outs, key, progress)
         shutil.rmtree(self._parts, ignore_errors=True)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, field
 
 from worker.replay.causes import Cause
-from worker.replay.differences import Kind
-from worker.replay.plan import VariantStamp
+from worker.replay.differences import AGREEING, Kind
+from worker.replay.plan import Stamp, VariantStamp
+from worker.replay.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -77,6 +78,8 @@ class Tally(Struct, kw_only=True):
         fields: differences by field of the flag.
         transitions: differences by action, as in `pass -> review`; `-` where there is none.
         several_flags: posts with several different flags.
+        partitions: results of the comparison, by partition.
+        timeline: posts compared, by the time at which they were put on the topic.
     """
 
     decided: int = 0
@@ -88,6 +91,22 @@ class Tally(Struct, kw_only=True):
     fields: dict[str, int] = field(default_factory=dict)
     transitions: dict[str, int] = field(default_factory=dict)
     several_flags: int = 0
+    partitions: dict[int, dict[Kind, int]] = field(default_factory=dict)
+    timeline: Timeline = field(default_factory=Timeline)
+
+    def compared(self, kind: Kind, partition: int, timestamp_ms: int | None = None) -> None:
+        """Counts one result; `timestamp_ms`: of the post's record, None where that is gone."""
+        _add(self.kinds, kind)
+        _add(self.partitions.setdefault(partition, {}), kind)
+        if timestamp_ms is not None:
+            self.timeline.add(timestamp_ms, differs=kind not in AGREEING)
+
+    def sort(self) -> None:
+        """Puts all counts in an order that does not depend on that of the posts."""
+        for name in ("failed", "actions", "kinds", "causes", "fields", "transitions", "partitions"):
+            setattr(self, name, dict(sorted(getattr(self, name).items())))
+        self.partitions = {number: dict(sorted(kinds.items())) for number, kinds in self.partitions.items()}
+        self.timeline.sort()
 
     def count(self, difference: Difference) -> None:
         """Counts one difference."""
@@ -98,6 +117,14 @@ class Tally(Struct, kw_only=True):
         before = difference.published.action if difference.published is not None else "-"
         now = difference.replayed.action if difference.replayed is not None else "-"
         _add(self.transitions, f"{before} -> {now}")
+
+
+class PublishedBy(Struct, frozen=True, kw_only=True):
+    """How many of the range's flags one detector under one policy decided."""
+
+    detector: Stamp
+    policy: Stamp
+    flags: int
 
 
 class Summary(Struct, kw_only=True):
@@ -112,6 +139,7 @@ class Summary(Struct, kw_only=True):
         partitions: what lay in each partition.
         flags_read: published flags of the range.
         unreadable_flags: records of the flags topic that are no flags.
+        published_by: which detectors and policies the published flags are of; several in a staged release.
         result: the counts.
     """
 
@@ -123,6 +151,7 @@ class Summary(Struct, kw_only=True):
     partitions: tuple[PartitionCounts, ...]
     flags_read: int
     unreadable_flags: int
+    published_by: tuple[PublishedBy, ...] = ()
     result: Tally
 
 

@@ -11,20 +11,20 @@ import msgspec
 from worker import __version__
 from worker.replay.manifest import MANIFEST, InputRange, Inputs, Manifest
 from worker.replay.output import Output
+from worker.replay.report import examples_of, report
 from worker.replay.signature import SIGNATURE, signed
-from worker.replay.summary import Summary
+from worker.replay.summary import PublishedBy, Summary
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.replay.output import Sealed
-    from worker.replay.plan import Plan
+    from worker.replay.plan import Plan, Stamp
     from worker.replay.signature import PrivateKey
     from worker.replay.summary import PartitionCounts, Tally
     from worker.settings import Settings
 
 _ENCODER: Final = msgspec.json.Encoder()
-_COUNTS: Final = ("failed", "actions", "kinds", "causes", "fields", "transitions")
 
 
 class Facts(NamedTuple):
@@ -38,6 +38,8 @@ class Facts(NamedTuple):
         unreadable_flags: records of the flags topic that are no flags.
         chains: the digest of each partition's records.
         missing: the lines of `missing.jsonl`.
+        published_by: how many flags each detector under each policy decided.
+        parquet: whether decisions and differences are also written as Parquet.
     """
 
     plan: Plan
@@ -47,6 +49,8 @@ class Facts(NamedTuple):
     unreadable_flags: int
     chains: tuple[str, ...]
     missing: Path
+    published_by: dict[tuple[Stamp, Stamp], int]
+    parquet: bool = False
 
 
 def write_outputs(  # noqa: PLR0913, PLR0917 - all that the outputs of one variant are made of
@@ -77,15 +81,27 @@ def write_outputs(  # noqa: PLR0913, PLR0917 - all that the outputs of one varia
     told = Output(work, "summary.json")
     for line in msgspec.json.format(_ENCODER.encode(summary), indent=1).splitlines():
         told.write(line)
-    all_outputs = [*outputs, absent, told]
-    manifest = Manifest(
-        versions=summary.versions,
-        inputs=_inputs(facts, number, summary),
-        outputs={output.name: output.seal() for output in all_outputs},
-    )
+    lined = [*outputs, absent, told]
+    sealed = {output.name: output.seal() for output in lined}
+    tables: dict[str, Sealed] = {}
+    if facts.parquet:
+        # Imported here: the package is an extra.
+        from worker.replay.parquet import parquet_outputs  # noqa: PLC0415
+
+        tables = parquet_outputs(work)
+    sealed |= tables
+    inputs = _inputs(facts, number, summary)
+    examples = examples_of(work / "diff.jsonl", tally.causes)
+    page = Output(work, "report.html")
+    for text in report(summary, inputs, sealed, examples, signed=key is not None).split("\n"):
+        page.write(text.encode())
+    sealed[page.name] = page.seal()
+    manifest = Manifest(versions=summary.versions, inputs=inputs, outputs=sealed)
     content = msgspec.json.format(_ENCODER.encode(manifest), indent=1) + b"\n"
-    for output in all_outputs:
+    for output in (*lined, page):
         output.publish(out)
+    for name in tables:
+        (work / name).replace(out / name)
     if key is not None:
         (out / SIGNATURE).write_bytes(signed(content, key))
     # Last: where there is a manifest, all is there.
@@ -104,8 +120,7 @@ def public_settings(settings: Settings) -> dict[str, Any]:
 
 
 def _summary(facts: Facts, number: int, tally: Tally) -> Summary:
-    for name in _COUNTS:
-        setattr(tally, name, dict(sorted(getattr(tally, name).items())))
+    tally.sort()
     request: dict[str, Any] = msgspec.to_builtins(facts.plan.request)
     asked = ("topic", "start_ms", "end_ms", "spans", "capture", "signals", "emit")
     return Summary(
@@ -116,6 +131,12 @@ def _summary(facts: Facts, number: int, tally: Tally) -> Summary:
         partitions=facts.counts,
         flags_read=facts.flags.lines,
         unreadable_flags=facts.unreadable_flags,
+        published_by=tuple(
+            PublishedBy(detector=detector, policy=policy, flags=number)
+            for (detector, policy), number in sorted(
+                facts.published_by.items(), key=lambda item: (item[0][0].digest, item[0][1].digest)
+            )
+        ),
         result=tally,
     )
 

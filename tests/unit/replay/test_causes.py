@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
+from worker.action_rate.hold import hold
 from worker.records import DetectorReading, Flag, PolicyStamp, SignalReading, Source
 from worker.replay.causes import SignalDifference, differing_fields, signal_cause, told, without_flag
 
@@ -74,6 +75,28 @@ def test_two_flags_tell(
     # As is so with readings of the same detector, policy and settings: given the same, they decide the same.
     found = told(published, replayed, published)
     assert (found.causes, found.open) == (causes, left_open)
+
+
+def test_a_held_flag_is_told_from_the_flag_that_the_policy_made() -> None:
+    pure = replace(flag(reasons=("why",), **STATE), action="review")
+    held = hold(pure)
+    assert told(held, pure, pure) == (("held",), (), ())
+    # What else differs has causes of its own, as if nothing had been held down.
+    counted = replace(pure, signals=flag(**STATE | {"posting_rate": 5.0}).signals)
+    found = told(held, counted, pure)
+    assert (found.causes, found.open) == (("held",), ("posting_rate",))
+    assert told(held, replace(pure, score=0.6), None).causes == ("held", "unknown")
+    window = replace(pure, reasons=("why else",))
+    assert told(held, window, window).causes == ("held", "signal_settings_changed")
+
+
+def test_in_a_staged_release_the_digests_tell_whose_decision_a_flag_is() -> None:
+    champion, challenger = flag("d1", "p1", **STATE), flag("d2", "p2", **STATE)
+    assert told(challenger, champion, champion).causes == ("detector_changed", "policy_changed")
+    only_policy = flag("d1", "p2", **STATE)
+    assert told(only_policy, champion, champion).causes == ("policy_changed",)
+    held = hold(replace(challenger, action="limit"))
+    assert told(held, champion, champion).causes == ("held", "detector_changed", "policy_changed")
 
 
 def test_what_the_readings_do_not_explain_is_a_window_or_unknown() -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from worker.lab.evaluation.charts import curve, whiskers
+from worker.page import environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,21 +30,15 @@ _NOTHING: Final = "–"  # noqa: RUF001 - an en dash stands for what is missing
 
 def page(evaluation: Evaluation) -> str:
     """The page, which depends on nothing but the figures."""
-    environment = Environment(
-        loader=PackageLoader("worker.lab.evaluation", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    templates = environment("worker.lab.evaluation")
+    templates.filters |= {
         "number": _number,
         "percent": _percent,
         "signed": _signed,
         "found_at": _found_at,
         "interval": _interval,
     }
-    return environment.get_template("page.html.j2").render(
+    return templates.get_template("page.html.j2").render(
         evaluation=evaluation,
         sections=_sections(evaluation.slices),
         reliability=curve(evaluation.reliability),
