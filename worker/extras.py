@@ -18,6 +18,9 @@ EXTRAS: Final = {
     "jinja2": "lab",
     "peft": "lab",
     "scipy": "lab",
+    "sqlalchemy": "console",
+    "starlette": "console",
+    "uvicorn": "console",
     "sklearn": "lab",
 }
 

@@ -29,6 +29,7 @@ SUMMARIES: Final = {
     "schema": "Print or write the schemas of the records.",
     "warm": "Build the signal state again from the posts topic.",
     "hold": "Show which actions are held down to label, and lift that.",
+    "review": "Serve the console in which the staff decide about flags.",
     "redrive": "Send dead letters back to the posts topic.",
     "generate": "Write labelled texts of a language model.",
     "train": "Train a detector: linear, an encoder, or several as one.",
