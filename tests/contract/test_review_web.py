@@ -326,6 +326,8 @@ def test_every_answer_is_locked_down_and_asks_nobody_else(settings: Settings) ->
             assert "*" not in policy
             assert answer.headers["x-frame-options"] == "DENY"
             assert answer.headers["cache-control"] == "no-store"
+            # With `no-referrer` browsers would send `Origin: null` with the console's own forms.
+            assert answer.headers["referrer-policy"] == "same-origin"
             assert not re.search(r"(src|href|action)=\"(?!/[^/]|/\"|#)", answer.text)
             assert not re.search(r"\s(style|on\w+)=", answer.text)
         cookie = (
