@@ -348,6 +348,7 @@ def test_what_is_hidden_until_a_verdict_is_nowhere_on_the_page(settings: Setting
         for answer in (before, ann.get("/"), ann.get("/?state=decided")):
             for hidden in ("0.90", "7 other accounts", "duplicate_text", "a colleague", ">review<"):
                 assert hidden not in answer.text
+        assert "flag-0" in ann.get("/?state=decided&action=limit&least=0.99").text
         assert ann.get("/author?id=a0").status_code == 403
         ann.post("/act", data=form(before, verdict="machine"))
         after = ann.get("/flag?id=flag-0").text

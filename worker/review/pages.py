@@ -47,8 +47,11 @@ def is_hidden(console: Console, person: Person, standing: Standing) -> bool:
 
 def queue_page(console: Console, person: Person, filters: Filters) -> dict[str, Any]:
     """The queue."""
-    page = console.queue.page(filters, now_ms())
     hidden = console.settings.review.hide_until_verdict and person.role != "auditor"
+    if hidden:
+        # Asking for one action after the other would tell what is hidden.
+        filters = filters._replace(action=None, least_score=None)
+    page = console.queue.page(filters, now_ms())
     return {"page": page, "filters": filters, "hidden": hidden}
 
 
