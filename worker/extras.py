@@ -19,6 +19,9 @@ EXTRAS: Final = {
     "peft": "lab",
     "pyarrow": "parquet",
     "scipy": "lab",
+    "sqlalchemy": "console",
+    "starlette": "console",
+    "uvicorn": "console",
     "sklearn": "lab",
 }
 

@@ -310,6 +310,56 @@ class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = "auto"
 
 
+class ReviewSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The console in which the staff decide: `flagstaff review`."""
+
+    host: Annotated[
+        str, _doc("Address that is listened on; with `access=link` it must be this machine's own.")
+    ] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535), _doc("Port; 0: any that is free.")] = 8_464
+    hosts: Annotated[
+        tuple[str, ...], _doc("Names under which browsers reach the console; others are refused.")
+    ] = ("127.0.0.1", "localhost")
+    access: Annotated[
+        Literal["link", "proxy"],
+        _doc(
+            "`link`: by one-time links that are printed at the start; `proxy`: a proxy says who somebody is."
+        ),
+    ] = "link"
+    proxy_secret: Annotated[
+        str, _doc("What the proxy sends as `X-Flagstaff-Proxy-Secret`; at least 32 characters.")
+    ] = ""
+    proxy_addresses: Annotated[tuple[str, ...], _doc("Addresses from which the proxy connects.")] = (
+        "127.0.0.1",
+    )
+    proxy_user_header: Annotated[str, _doc("Header in which the proxy names the person.")] = (
+        "X-Forwarded-User"
+    )
+    proxy_role_header: Annotated[
+        str, _doc("Header in which it names the role: `reviewer`, `lead` or `auditor`; none: `reviewer`.")
+    ] = "X-Forwarded-Role"
+    session_s: Annotated[PositiveInt, _doc("After which somebody has to sign in again.")] = 12 * 3600
+    session_idle_s: Annotated[PositiveInt, _doc("The same, without anything being asked.")] = 3600
+    lock_s: Annotated[PositiveInt, _doc("How long a flag stays in the hand of who took it.")] = 600
+    double_share: Annotated[
+        float, Meta(ge=0, le=1), _doc("Share of flags that two people decide on; the same in every console.")
+    ] = 0.1
+    known_file: Annotated[
+        str | None,
+        _doc("JSON lines with `post_id` and `label` (`machine`, `human`): posts whose author is known."),
+    ] = None
+    known_share: Annotated[
+        float, Meta(ge=0, le=1), _doc("Share of posts put before a reviewer that are known ones.")
+    ] = 0.05
+    hide_until_verdict: Annotated[
+        bool, _doc("Whether score, action and reasons are hidden from a reviewer until the first verdict.")
+    ] = False
+    least_sample: Annotated[PositiveInt, _doc("Smallest sample of which a person's figures are shown.")] = 50
+    database: Annotated[
+        str, _doc("SQLite file, or SQLAlchemy's address of a PostgreSQL; empty: in the data directory.")
+    ] = ""
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings."""
 
@@ -325,6 +375,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     policy: PolicySettings = field(default_factory=PolicySettings)
     stage: StageSettings = field(default_factory=StageSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
+    review: ReviewSettings = field(default_factory=ReviewSettings)
     log: LogSettings = field(default_factory=LogSettings)
     emit: Annotated[Literal["flagged", "all"], _doc("Publish only what acts, or every decision.")] = "flagged"
     processes: Annotated[PositiveInt, _doc("Whole workers in one command.")] = 1

@@ -31,6 +31,7 @@ SUMMARIES: Final = {
     "hold": "Show which actions are held down to label, and lift that.",
     "replay": "Decide a range of posts again and tell what differs, and why.",
     "verify": "Check a replay's outputs against its manifest.",
+    "review": "Serve the console in which the staff decide about flags.",
     "redrive": "Send dead letters back to the posts topic.",
     "stage": "Let a new detector or policy go out in stages, or take it back.",
     "generate": "Write labelled texts of a language model.",

@@ -1,0 +1,94 @@
+"""What a person did about a flag, one record of the decisions topic each.
+
+The value is a plain `decision.v1`. What is more stands in the record's headers: its own name, by which a
+record that is written twice counts once, and whether it takes an earlier one back or hands the flag over. In
+both cases the verdict is `unsure`, so a reader that knows nothing of the headers counts no vote for it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from worker.records import Decision, Verdict
+
+NAME: Final = "flagstaff-decision"
+KIND: Final = "flagstaff-decision-kind"
+
+Kind = Literal["verdict", "undo", "hand-over", "appeal"]
+_WRITTEN_KINDS: Final[dict[str, Kind]] = {"verdict": "verdict", "undo": "undo", "hand-over": "hand-over"}
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One thing that was done about a flag.
+
+    Attributes:
+        name: its own; two entries with the same name are one.
+        flag_id: the flag.
+        post_id: the flag's post.
+        reviewer: who did it; in an appeal the author.
+        kind: a verdict; taking the reviewer's own latest standing verdict back; handing the flag to a lead;
+            or the author's appeal against the flag.
+        verdict: of a verdict; `unsure` otherwise.
+        note: what was added in words.
+        at: when.
+    """
+
+    name: str
+    flag_id: str
+    post_id: str
+    reviewer: str
+    kind: Kind
+    verdict: Verdict
+    note: str
+    at: datetime
+
+
+def name_of(flag_id: str, reviewer: str, before: int) -> str:
+    """The name of a reviewer's next entry on a flag.
+
+    It follows from how many entries the reviewer had made on the flag before: a form that is sent twice, or
+    again after a failure, makes the same name.
+    """
+    written = f"{len(flag_id)}:{flag_id}{len(reviewer)}:{reviewer}{before}"
+    return blake2b(written.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def to_record(entry: Entry) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
+    """The record's key, value and headers. All of a flag's entries have its id as their key."""
+    decision = Decision(
+        flag_id=entry.flag_id,
+        post_id=entry.post_id,
+        reviewer=entry.reviewer,
+        verdict=entry.verdict,
+        note=entry.note or UNSET,
+        decided_at=entry.at,
+    )
+    headers = [(NAME, entry.name.encode()), (KIND, entry.kind.encode())]
+    return entry.flag_id.encode(), msgspec.json.encode(decision), headers
+
+
+def from_record(record: Any) -> Entry | None:
+    """The entry that a record holds; None where it holds none.
+
+    A decision that another program wrote is a verdict whose name is its place.
+    """
+    try:
+        decision = msgspec.json.decode(record.value or b"", type=Decision)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    headers = {name: value.decode(errors="replace") for name, value in record.headers if value is not None}
+    return Entry(
+        name=headers.get(NAME) or f"{record.topic}/{record.partition}/{record.offset}",
+        flag_id=decision.flag_id,
+        post_id=decision.post_id,
+        reviewer=decision.reviewer,
+        kind=_WRITTEN_KINDS.get(headers.get(KIND, "verdict"), "verdict"),
+        verdict=decision.verdict,
+        note="" if decision.note is UNSET else decision.note,
+        at=decision.decided_at,
+    )
