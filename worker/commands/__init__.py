@@ -40,7 +40,7 @@ SUMMARIES: Final = {
     "calibrate": "Give a detector probabilities and a threshold from your own texts.",
     "convert": "Write a checkpoint of any form as a directory that runs.",
     "card": "Write a model card, or a generator's card.",
-    "bench": "Measure engine, stream and cache beside their peers.",
+    "bench": "Measure engine, stream, cache and replay beside their peers.",
 }
 
 
