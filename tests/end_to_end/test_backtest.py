@@ -15,12 +15,13 @@ from tests.support.command import flagstaff
 from tests.support.independent_reader import committed_records
 from tests.support.linear_checkpoint import linear_checkpoint
 from tests.support.posts import posts
-from tests.support.replaying import OUTPUTS, environ, live, live_settings, whole
+from tests.support.replaying import OUTPUTS, asked, environ, live, live_settings, whole
 from tests.support.running import all_decided, publish, running
 from tests.support.signing import key_pair
 from tests.support.topics import create_topic, unique_name
 from tests.support.waiting import wait_until
 from worker.policy import DEFAULT_FILE
+from worker.replay.topics import capture_range
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -287,6 +288,19 @@ def test_readings_as_recorded_and_no_decisions(run: LiveRun, tmp_path: Path) -> 
     # With one detector the readings are those that the stricter policy's own worker had.
     strict = {flag["post_id"]: flag for flag in _lines(out / "stricter" / "decisions.jsonl")}
     assert strict == run.flags["stricter"]
+
+
+def test_a_captured_range_needs_no_kafka(run: LiveRun, done: tuple[Path, str], tmp_path: Path) -> None:
+    file = tmp_path / "range.jsonl"
+    capture_range(run.settings, asked(spans=whole(run.settings)), file)
+    away = run.environ | {"KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+    one = next(iter(run.candidates.items()))
+    named = ("--file", str(file), "--candidate", "=".join(map(str, one)), "--out", str(tmp_path / "out"))
+    ended = flagstaff("backtest", *named, settings=away)
+    assert ended.code == 0, ended.err
+    assert "No post of the range has a verdict" in ended.out
+    flags = (tmp_path / "out" / one[0] / "decisions.jsonl").read_bytes()
+    assert flags == (done[0] / one[0] / "decisions.jsonl").read_bytes()
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
