@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
+from benchmarks import replay
 from benchmarks.engine import cache, contract, stream
 from benchmarks.engine.__main__ import main
 from benchmarks.engine.checkpoint import write_checkpoint
@@ -186,7 +187,18 @@ def test_the_share_of_the_worker(capsys: pytest.CaptureFixture[str]) -> None:
     assert figures["stream.of_engine"] == figures["stream.of_engine.tiny"]
 
 
-@pytest.mark.parametrize("command", [main, stream.main, cache.main])
+@pytest.mark.timeout(400)  # as above, in six processes
+def test_the_replay_beside_the_live_worker(capsys: pytest.CaptureFixture[str]) -> None:
+    size = ["--posts", "12000", "--model", "tiny", "--model-posts", "2000", "--rounds", "1"]
+    replay.main([*size, "--json"])
+    figures = json.loads(capsys.readouterr().out)
+    keys = ("replay.of_live", "replay.of_live.recorded")
+    warm = ("replay.warm_of_live.rebuilt", "replay.warm_of_live.recorded")
+    assert all(positive(figures[key]) for key in (*keys, *warm))
+    assert (figures["posts"], figures["model_posts"], figures["rounds"]) == (12_000, 2_000, 1)
+
+
+@pytest.mark.parametrize("command", [main, stream.main, cache.main, replay.main])
 def test_a_count_is_from_1_up(
     command: Callable[[list[str]], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -209,7 +221,7 @@ def test_a_benchmark_that_fails_leaves_its_reason(monkeypatch: pytest.MonkeyPatc
     assert failed == ("benchmarks.nowhere",)
     assert figures["cache.hit_share"] is None
     assert "No module named benchmarks.nowhere" in figures["cache.hit_share.reason"]
-    assert figures["replay.of_live.reason"] == "there is no `flagstaff replay` yet"
+    assert figures["replay.of_live.reason"] == "it was not measured"
 
 
 @pytest.mark.parametrize(("failed", "code"), [((), 0), (("benchmarks.stream",), 1)])

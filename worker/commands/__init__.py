@@ -30,7 +30,8 @@ SUMMARIES: Final = {
     "warm": "Build the signal state again from the posts topic.",
     "hold": "Show which actions are held down to label, and lift that.",
     "replay": "Decide a range of posts again and tell what differs, and why.",
-    "verify": "Check a replay's outputs against its manifest.",
+    "backtest": "Try other detectors and policies on a range of posts.",
+    "verify": "Check a replay's or a backtest's outputs against its manifest.",
     "review": "Serve the console in which the staff decide about flags.",
     "redrive": "Send dead letters back to the posts topic.",
     "stage": "Let a new detector or policy go out in stages, or take it back.",
@@ -40,7 +41,7 @@ SUMMARIES: Final = {
     "calibrate": "Give a detector probabilities and a threshold from your own texts.",
     "convert": "Write a checkpoint of any form as a directory that runs.",
     "card": "Write a model card, or a generator's card.",
-    "bench": "Measure engine, stream and cache beside their peers.",
+    "bench": "Measure engine, stream, cache and replay beside their peers.",
 }
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One flat JSON object in place of the table.")
 @click.option("--quick", is_flag=True, help="A tiny model and few posts: shows that it runs, not how fast.")
 def bench(*, as_json: bool, quick: bool) -> None:
-    """Measure the engine, the stream and the cache beside their peers; it takes a good half hour.
+    """Measure engine, stream, cache and replay beside their peers; it takes about an hour.
 
     Progress goes to standard error. What can't be measured here has no figure but a reason. The exit code is
     1 where a benchmark failed. It runs in a checkout of Flagstaff's sources; docs/benchmarks.md says what is

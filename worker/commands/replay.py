@@ -10,83 +10,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
-import msgspec
 from kafka.errors import KafkaError
 
 from worker.commands.context import settings_of
 from worker.commands.progress import progress
+from worker.commands.replayed_range import check_range, range_options, with_topic
 from worker.detector.loading import load_detector
 from worker.errors import BrokerError, SettingsError
 from worker.policy import load_policy
 from worker.replay.capture import Capture
-from worker.replay.plan import Span
 from worker.replay.replaying import Replay
 from worker.replay.shards import end_with_parent, run_workers, shard_of
 from worker.replay.signature import private_key
 from worker.replay.topics import Asked, capture_range
 from worker.replay.variants import Variant
-from worker.signals.facts import milliseconds
 
 if TYPE_CHECKING:
-    from worker.replay.plan import SignalMode
+    from worker.replay.plan import SignalMode, Span
     from worker.replay.shards import Shard
     from worker.replay.signature import PrivateKey
     from worker.replay.summary import Summary
     from worker.settings import Settings
 
-# As for `flagstaff run`: posts in hand are many and hold no cycles; a busy thread must not hold up others.
 _GC_THRESHOLD: Final = (50_000, 20, 50)
 _SWITCH_INTERVAL_S: Final = 0.001
 
 
-class _Moment(click.ParamType[int]):
-    """A time in ISO 8601 with its zone, as milliseconds since 1970."""
-
-    name = "time"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no time; write it as 2026-03-01T00:00:00Z", param, ctx)
-        if moment.tzinfo is None:
-            self.fail(f"{value!r} has no time zone; add Z or an offset such as +01:00", param, ctx)
-        return milliseconds(moment)
-
-
-class _Span(click.ParamType[Span]):
-    """Offsets of a partition."""
-
-    name = "offsets"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Span:
-        partition, _, offsets = value.partition(":")
-        first, _, last = offsets.partition("-")
-        if not (partition.isdigit() and first.isdigit() and last.isdigit()) or int(first) > int(last):
-            self.fail(f"{value!r}: write PARTITION:FIRST-LAST, as in 0:100-199", param, ctx)
-        return Span(int(partition), int(first), int(last))
-
-
 @click.command("replay")
-@click.option("--from", "start_ms", type=_Moment(), metavar="TIME", help="Where the range begins.")
-@click.option(
-    "--to", "end_ms", type=_Moment(), metavar="TIME", help="Where it ends; that moment is left out."
-)
-@click.option(
-    "--offsets",
-    "spans",
-    type=_Span(),
-    multiple=True,
-    metavar="P:FIRST-LAST",
-    help="Offsets of a partition, both ends included; once for each partition that is meant.",
-)
-@click.option(
-    "--file",
-    "captured",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="A range that --capture wrote; Kafka is not asked for anything.",
-)
-@click.option("--topic", metavar="NAME", help="Another posts topic than the settings' one.")
+@range_options
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Where the outputs go.")
 @click.option(
     "--capture",
@@ -159,13 +110,9 @@ def replay(  # noqa: PLR0913 - one argument an option
     settings = settings_of(ctx)
     if below:
         end_with_parent()
-    gc.set_threshold(*_GC_THRESHOLD)
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    if topic is not None:
-        settings = msgspec.structs.replace(
-            settings, topics=msgspec.structs.replace(settings.topics, posts=topic)
-        )
-    _check_range(start_ms, end_ms, spans, captured)
+    tune_interpreter()
+    settings = with_topic(settings, topic)
+    check_range(start_ms, end_ms, spans, captured)
     if (out is None) == (capture_to is None):
         raise click.UsageError("Name either --out or --capture.")
     mine = shard_of(shard, shards)
@@ -185,7 +132,7 @@ def replay(  # noqa: PLR0913 - one argument an option
         variant = _variant(settings, detector_digest, policy_digest)
         run = Replay(settings, asked, [variant], out, parquet=parquet)
         if not merge:
-            _score(ctx, run, mine, workers, part_records)
+            score(ctx, run, mine, workers, part_records)
         if mine is None:
             _merge(run, key, out)
     except KafkaError as error:
@@ -193,16 +140,10 @@ def replay(  # noqa: PLR0913 - one argument an option
         raise BrokerError(f"replay: Kafka at {servers}: {error!r}; `flagstaff check` tells more") from error
 
 
-def _check_range(
-    start_ms: int | None, end_ms: int | None, spans: tuple[Span, ...], captured: Path | None
-) -> None:
-    given = (start_ms is not None or end_ms is not None) + bool(spans) + (captured is not None)
-    if given != 1 or (start_ms is None) != (end_ms is None):
-        raise click.UsageError("Name the range: --from with --to, or --offsets, or --file.")
-    if start_ms is not None and end_ms is not None and start_ms >= end_ms:
-        raise click.UsageError("--from must lie before --to.")
-    if len({span.partition for span in spans}) < len(spans):
-        raise click.UsageError("--offsets: a partition is given twice.")
+def tune_interpreter() -> None:
+    """As for `flagstaff run`: posts in hand are many and hold no cycles; no thread holds up others."""
+    gc.set_threshold(*_GC_THRESHOLD)
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
 
 
 def _variant(settings: Settings, detector_digest: str | None, policy_digest: str | None) -> Variant:
@@ -217,7 +158,8 @@ def _variant(settings: Settings, detector_digest: str | None, policy_digest: str
     return Variant("replay", detector, policy, settings.signals)
 
 
-def _score(ctx: click.Context, run: Replay, shard: Shard | None, workers: int, part_records: int) -> None:
+def score(ctx: click.Context, run: Replay, shard: Shard | None, workers: int, part_records: int) -> None:
+    """Scores a shard, or all of it with so many processes, and shows how far it is."""
     done, total = run.passed()
     if shard is not None or workers == 1:
         ranges = run.plan.ranges if shard is None else shard.ranges(run.plan)
@@ -234,7 +176,7 @@ def _own_arguments(ctx: click.Context) -> list[str]:
     """This call's arguments without those that a worker must not have."""
     config = ctx.find_root().params.get("config")
     arguments = ["--config", str(config)] if config else []
-    arguments.append("replay")
+    arguments.append(ctx.command.name or "")
     for parameter in ctx.command.params:
         value = ctx.params.get(parameter.name or "")
         if parameter.name in _NOT_HANDED_ON or value in {None, False} or value == ():
@@ -245,13 +187,27 @@ def _own_arguments(ctx: click.Context) -> list[str]:
         elif parameter.name == "spans":
             for span in value:
                 arguments += [option, f"{span.partition}:{span.first}-{span.last}"]
+        elif isinstance(value, tuple):
+            for one in value:
+                arguments += [option, str(one)]
         else:
             arguments += [option, str(value)]
     return arguments
 
 
 _NOT_HANDED_ON: Final = frozenset(
-    {"workers", "sign", "parquet", "merge", "below", "shard", "shards", "capture_to"}
+    {
+        "workers",
+        "sign",
+        "parquet",
+        "merge",
+        "below",
+        "shard",
+        "shards",
+        "capture_to",
+        "decisions",
+        "no_decisions",
+    }
 )
 
 

@@ -1,4 +1,4 @@
-"""`flagstaff verify`: whether a replay's outputs are those that its manifest names."""
+"""`flagstaff verify`: whether a replay's or a backtest's outputs are those that its manifest names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from worker.replay.signature import public_key
     help="Whose Ed25519 signature the manifest must have.",
 )
 def verify(folder: Path, *, key: Path | None) -> None:
-    """Check the outputs of a replay in FOLDER against its manifest, and the manifest's signature.
+    """Check a replay's or a backtest's outputs in FOLDER against its manifest, and the signature.
 
     Without --key anyone could have changed outputs and manifest together. Exit codes: 0: all is as it was
     written; 1: something was changed, is missing or wrongly signed: a line each; 2: wrong usage.

@@ -90,13 +90,16 @@ class Comparing:
 
     def take(
         self, batch: Sequence[Joined], candidates: Sequence[Candidate], readings: Readings | None
-    ) -> None:
+    ) -> list[Comparison]:
         """Decides posts that follow one another in the order of event time.
 
         Args:
             batch: the posts.
             candidates: the same, as `candidates` made them.
             readings: what `read` gave.
+
+        Returns:
+            Those that were decided, or failed. Which ones it is does not depend on the variant.
         """
         pairs = list(zip(batch, candidates, strict=True))
         if readings is None:
@@ -117,6 +120,7 @@ class Comparing:
         for one in decided:
             self._count(one)
         self._compare(decided)
+        return decided
 
     def differences(
         self,

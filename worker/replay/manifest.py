@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -13,13 +14,17 @@ from worker.replay.plan import SignalMode, VariantStamp
 from worker.replay.signature import SIGNATURE, check_signature
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from worker.replay.signature import PublicKey
 
 MANIFEST: Final = "manifest.json"
 SCHEMA: Final = "replay-manifest.v1"
+BACKTEST_SCHEMA: Final = "backtest-manifest.v1"
 _BLOCK: Final = 2**20
+# In the folder itself or in one below it, never elsewhere.
+_NAME: Final = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*")
 
 
 class InputRange(Struct, frozen=True, kw_only=True):
@@ -73,6 +78,35 @@ class Manifest(Struct, frozen=True, kw_only=True):
     outputs: dict[str, Sealed]
 
 
+class BacktestInputs(Struct, frozen=True, kw_only=True):
+    """What a backtest has read beside what the manifests of its variants name.
+
+    Attributes:
+        decisions: the staff's, one a line, sorted.
+    """
+
+    decisions: Sealed
+
+
+class BacktestManifest(Struct, frozen=True, kw_only=True):
+    """`manifest.json` of a backtest: also names the files of its variants, as `NAME/FILE`."""
+
+    schema: str = BACKTEST_SCHEMA
+    versions: dict[str, str]
+    inputs: BacktestInputs
+    outputs: dict[str, Sealed]
+
+
+class _Format(Struct):
+    schema: str
+
+
+_FORMATS: Final[dict[str, type[Manifest | BacktestManifest]]] = {
+    SCHEMA: Manifest,
+    BACKTEST_SCHEMA: BacktestManifest,
+}
+
+
 class Verified(Struct, frozen=True, kw_only=True):
     """What a check found.
 
@@ -107,18 +141,21 @@ def verify(folder: Path, key: PublicKey | None) -> Verified:
     if key is not None and (wrong := check_signature(folder, content, key)) is not None:
         return Verified(problems=(wrong,), signed=signed)
     try:
-        manifest = msgspec.json.decode(content, type=Manifest)
+        schema = msgspec.json.decode(content, type=_Format).schema
+        if schema not in _FORMATS:
+            known = " and ".join(_FORMATS)
+            return Verified(problems=(f"{path}: {schema!r} is another format than {known}",))
+        manifest = msgspec.json.decode(content, type=_FORMATS[schema])
     except msgspec.MsgspecError as error:
         return Verified(problems=(f"{path}: truncated or changed: {error}",), signed=signed)
-    if manifest.schema != SCHEMA:
-        return Verified(problems=(f"{path}: {manifest.schema!r} is another format than {SCHEMA}",))
     problems = [
         problem
         for name, sealed in sorted(manifest.outputs.items())
         if (problem := _problem(folder, name, sealed)) is not None
     ]
     named = {MANIFEST, SIGNATURE, *manifest.outputs}
-    unnamed = sorted(path.name for path in folder.iterdir() if path.name not in named)
+    below = {name.partition("/")[0] for name in manifest.outputs if "/" in name and _NAME.fullmatch(name)}
+    unnamed = sorted({*_names(folder), *(n for one in below for n in _names(folder, one))} - named - below)
     return Verified(
         problems=tuple(problems),
         unnamed=tuple(unnamed),
@@ -128,9 +165,16 @@ def verify(folder: Path, key: PublicKey | None) -> Verified:
     )
 
 
+def _names(folder: Path, below: str = "") -> Iterator[str]:
+    """What lies in a folder, or in one below it, as a manifest would name it."""
+    if (folder / below).is_dir():
+        for path in (folder / below).iterdir():
+            yield f"{below}/{path.name}" if below else path.name
+
+
 def _problem(folder: Path, name: str, sealed: Sealed) -> str | None:
     path = folder / name
-    if "/" in name or name.startswith("."):
+    if not _NAME.fullmatch(name):
         return f"{folder / MANIFEST}: names {name!r}, which is no file of a replay"
     digest, size = sha256(), 0
     try:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from worker.candidate import Candidate
     from worker.redis_link import RedisLink
+    from worker.replay.differences import Comparison
     from worker.replay.parts import Scored
     from worker.replay.plan import Plan, Range, Stamp
     from worker.replay.published import Published, PublishedSource
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from worker.replay.summary import PartitionCounts, Summary, Tally
     from worker.replay.variants import Readings, Variant
     from worker.settings import Settings
+
+    # Given what each variant made of the same posts, in the order of event time.
+    Watch = Callable[[Sequence[Sequence[Comparison]]], None]
 
 _BATCH: Final = 1_000
 _ENCODER: Final = msgspec.json.Encoder()
@@ -83,6 +87,7 @@ class Merging:
         outs: Sequence[Path],
         key: PrivateKey | None,
         progress: Callable[[int, int], None],
+        watch: Watch | None = None,
     ) -> list[Summary]:
         """Decides, compares and writes.
 
@@ -91,6 +96,7 @@ class Merging:
             outs: a folder for each variant.
             key: signs the manifests; None: they are not signed.
             progress: called with posts decided and posts in all.
+            watch: is given what the variants have decided, batch by batch.
 
         Returns:
             A summary for each variant.
@@ -105,7 +111,7 @@ class Merging:
             missed, earliest_ms = self._missed()
             benches = [self._comparing(number) for number in range(len(self._variants))]
             flags, lost = self._output("flags"), self._output("gone")
-            self._decide(self._joined(published, earliest_ms, flags, lost), benches, progress)
+            self._decide(self._joined(published, earliest_ms, flags, lost), benches, progress, watch)
             sealed = flags.seal()
             lost.seal()
             facts = Facts(
@@ -123,7 +129,8 @@ class Merging:
             for number, (bench, out) in enumerate(zip(benches, outs, strict=True)):
                 tally, outputs = self._finished(number, bench, self._work / lost.name)
                 work = self._work / f"variant-{number}"
-                summaries.append(write_outputs(facts, number, tally, outputs, work, out, key))
+                own = facts._replace(settings=self._variants[number].settings or self._settings)
+                summaries.append(write_outputs(own, number, tally, outputs, work, out, key))
             return summaries
         finally:
             self._files.close()
@@ -177,7 +184,11 @@ class Merging:
         return sorted_on_disk(by_place(), Joined, event_order, self._work / "ordered")
 
     def _decide(
-        self, posts: Iterator[Joined], benches: Sequence[Comparing], progress: Callable[[int, int], None]
+        self,
+        posts: Iterator[Joined],
+        benches: Sequence[Comparing],
+        progress: Callable[[int, int], None],
+        watch: Watch | None,
     ) -> None:
         # Three threads: while Redis answers for one batch, the next is made ready and the last is decided.
         def prepared() -> Iterator[tuple[list[Joined], list[list[Candidate]]]]:
@@ -195,9 +206,13 @@ class Merging:
         total = sum(one.posts + one.warm_records for one in self._counts.values())
         done = 0
         for batch, candidates, readings in ahead(read()):
-            for bench, own, values in zip(benches, candidates, readings, strict=True):
+            decided = [
                 bench.take(batch, own, values)
+                for bench, own, values in zip(benches, candidates, readings, strict=True)
+            ]
             self._require_redis(done)
+            if watch is not None:
+                watch(decided)
             done += len(batch)
             progress(done, total)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from worker.replay.merging import Watch
     from worker.replay.plan import Range
     from worker.replay.published import PublishedSource
     from worker.replay.reading import RecordSource
@@ -123,8 +124,18 @@ class Replay:
                 scoring.partition(of, passing)
                 before += of.end - of.warm
 
-    def merge(self, key: PrivateKey | None, progress: Callable[[int, int], None]) -> list[Summary]:
+    def merge(
+        self,
+        key: PrivateKey | None,
+        progress: Callable[[int, int], None],
+        watch: Watch | None = None,
+    ) -> list[Summary]:
         """Decides, compares and writes the outputs; returns a summary for each variant.
+
+        Args:
+            key: signs the manifests; None: they are not signed.
+            progress: called with posts decided and posts in all.
+            watch: is given what the variants have decided, batch by batch.
 
         Raises:
             FlagstaffError: a partition is not scored to its end; the range holds no record; Redis fails.
@@ -153,7 +164,7 @@ class Replay:
                 namespace=self._namespace(),
                 parquet=self._parquet,
             )
-            summaries = merging.run(published, self._outs, key, progress)
+            summaries = merging.run(published, self._outs, key, progress, watch)
         shutil.rmtree(self._parts, ignore_errors=True)
         return summaries
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from worker.records import Flag
     from worker.redis_link import RedisLink
     from worker.replay.joining import Joined
-    from worker.settings import RedisSettings, SignalSettings
+    from worker.settings import RedisSettings, Settings, SignalSettings
     from worker.signals.readings import Values
 
     Readings = Sequence[Values | Exception | None]
@@ -40,12 +40,14 @@ class Variant(NamedTuple):
         detector: whose scores count.
         policy: makes an action of them.
         signals: which signals are read, over which time.
+        settings: those that it was made of; None: the replay's.
     """
 
     name: str
     detector: Detector
     policy: Policy
     signals: SignalSettings
+    settings: Settings | None = None
 
     @property
     def stamp(self) -> VariantStamp:
