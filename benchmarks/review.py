@@ -71,6 +71,8 @@ class Reviewer:
         for _ in range(rounds):
             # Not in step with the others, as people are not.
             time.sleep(random.uniform(0.5, 1.5) * pause_s)  # noqa: S311 - no secret
+            # The server ends a connection that is silent for some seconds; a browser opens another.
+            self._connection.close()
             queue = self.ask("GET", "/")
             self.took["queue"].append(queue.seconds)
             key = _field(queue.body, "form_key")
@@ -145,6 +147,8 @@ def _measure(app: Any, links: Links, given: argparse.Namespace) -> None:
         thread.join()
     for what in ("queue", "next post", "verdict"):
         took = sorted(second for one in people for second in one.took[what])
+        if len(took) != given.reviewers * given.rounds:
+            raise RuntimeError(f"{what}: {len(took)} answers of {given.reviewers * given.rounds}")
         cuts = statistics.quantiles(took, n=20)
         middle, late = 1000 * statistics.median(took), 1000 * cuts[-1]
         print(f"{what}: median {middle:.0f} ms, p95 {late:.0f} ms, {len(took)} asked")
