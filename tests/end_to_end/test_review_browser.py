@@ -102,6 +102,7 @@ def test_two_people_decide_by_keyboard_and_each_decision_is_on_the_topic_once(
     finally:
         process.kill()
         process.wait()
+        process.stdout.close()
     records = [msgspec.json.decode(one.value(), type=Decision) for one in committed_records(kafka, decisions)]
     assert [(one.flag_id, one.verdict) for one in records if one.reviewer == "ann"] == [
         ("flag-0", "machine"),
