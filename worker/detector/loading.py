@@ -34,7 +34,7 @@ _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 def load_detector(settings: DetectorSettings) -> Detector:
     """The detector that the settings name, ready to run.
 
-    `model` is `default` (the linear one that ships), `constant`, a directory, OpenAI's `.pt` file with a
+    `model` is `default` (the one that ships), `constant`, a directory, OpenAI's `.pt` file with a
     tokenizer beside it, or the id of a repository on the Hugging Face hub, for which `revision` must name a
     commit.
 
