@@ -188,4 +188,10 @@ def test_the_statement_is_shown_as_text_and_the_outcome_where_it_was_answered(se
         assert "the appeal is answered, the flag overturned" in done.text
         assert bob.get("/appeals").text.count("<td>overturned</td>") == 2
         assert "human, in answer to an appeal" in bob.get("/flag?id=flag-0").text
+        assert "answered: overturned" in bob.get("/flag?id=flag-0").text
+        put_appeals(settings, appeal(0, "e3"))
+        wait_until(lambda: state(desk.console, 0) == "appealed", what="the third appeal")
+        afresh = desk.person("cy").get("/flag?id=flag-0").text
+        assert "answered" in afresh
+        assert "answered: overturned" not in afresh
     assert decisions(settings)[-1].appeals == ("e1", "e2")
