@@ -126,6 +126,8 @@ def test_records_that_are_no_appeal_are_counted_shown_and_harm_nobody(settings: 
         b"\xff",
         b'{"schema": "appeal.v1"}',
         appeal(1, "long", statement="x" * 10_001),
+        appeal(1, "nul", statement="\0"),
+        appeal(1, "long ago").replace(b"2026-03-02T09:30:00Z", b"0001-01-01T00:00:00+14:00"),
         appeal(7, "nowhere", flag_id=SCRIPT),
         appeal(1, "astray", post_id="p2"),
     ]
