@@ -2,8 +2,8 @@
 
 Cell suppression as statistical offices do it (Hundepool et al. 2012, Statistical Disclosure Control, chapter
 4): a small count is hidden, and where the sum that it is part of would tell it, another part is hidden too.
-Each count is part of one sum at most. So in each sum that hides anything it is enough to hide two counts, whose
-parts come to the minimum or more: whatever can be worked out is then of that many, never of fewer.
+Each count is part of one sum at most. So in each sum that hides anything it is enough to hide two counts,
+whose parts come to the minimum or more: what can be worked out is then of that many, never of fewer.
 """
 
 from __future__ import annotations
