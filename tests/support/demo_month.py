@@ -1,7 +1,7 @@
 """A month for the transparency report: a real worker over topics of its own, under a clock that is set.
 
-Posts come at noon of each day, from nine days before March 2026 to two days after it. The staff decide on some
-of the flags, authors appeal, some of that in April. On 13 March the worker comes hours late.
+Posts come at noon of each day, from nine days before March 2026 to two days after it. The staff decide on
+some of the flags, authors appeal, some of that in April. On 13 March the worker comes hours late.
 """
 
 from __future__ import annotations
@@ -9,17 +9,19 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
+from confluent_kafka import Consumer, TopicPartition
 from kafka import KafkaProducer
 
 from tests.support.independent_reader import committed_records
 from tests.support.posts import broken, texts
-from tests.support.running import all_decided, running, worker_settings
+from tests.support.running import running, worker_settings
 from tests.support.topics import create_topic, unique_name
-from tests.support.waiting import wait_until
 from worker.records import Appeal, Flag
 from worker.review.entry import Entry, name_of, to_record
 
@@ -38,6 +40,7 @@ END = datetime(2026, 4, 1, tzinfo=UTC)
 LATE_DAY = datetime(2026, 3, 13, tzinfo=UTC)
 BRIEFLY_LATE_DAY = datetime(2026, 3, 21, tzinfo=UTC)
 POSTS_A_DAY = 30
+VERDICTS: tuple[Verdict, ...] = ("machine", "human", "unsure")
 
 # Signals that need no Redis, with a say: so that a month has flags of every kind.
 POLICY = {
@@ -67,13 +70,36 @@ class _Clock:
         return self.at.astimezone(zone)
 
 
+class _Published:
+    """Counts what comes onto topics, from their beginning on."""
+
+    def __init__(self, servers: str, *topics: str) -> None:
+        self._consumer = Consumer({"bootstrap.servers": servers, "group.id": unique_name("published")})
+        self._consumer.assign(
+            [
+                TopicPartition(topic, number, 0)
+                for topic in topics
+                for number in self._consumer.list_topics(topic, timeout=30).topics[topic].partitions
+            ]
+        )
+
+    def wait_for(self, more: int) -> None:
+        """Returns once so many more are committed."""
+        deadline = time.monotonic() + 60
+        while more > 0:
+            assert time.monotonic() < deadline, f"{more} records did not come"
+            more -= sum(message.error() is None for message in self._consumer.consume(1_000, timeout=0.5))
+
+    def close(self) -> None:
+        """Ends it."""
+        self._consumer.close()
+
+
 def demo_month(folder: Path, servers: str, patch: pytest.MonkeyPatch) -> DemoMonth:
     """Makes the month; the topics keep their records however old these are."""
-    names = {
-        name: unique_name(name)
-        for name in ("posts", "flags", "dead_letters", "decisions", "appeals", "holds")
-    }
-    for name, number in (("posts", 3), ("flags", 2), ("dead_letters", 1), ("decisions", 2), ("appeals", 1)):
+    partitions = {"posts": 3, "flags": 2, "dead_letters": 1, "decisions": 2, "appeals": 1}
+    names = {name: unique_name(name) for name in partitions}
+    for name, number in partitions.items():
         create_topic(servers, names[name], partitions=number, config={"retention.ms": "-1"})
     policy = folder / "policy.yaml"
     policy.write_text(json.dumps(POLICY))
@@ -90,14 +116,15 @@ def demo_month(folder: Path, servers: str, patch: pytest.MonkeyPatch) -> DemoMon
     clock = _Clock()
     patch.setattr("worker.stream.stages.datetime", clock)
     producer = KafkaProducer(bootstrap_servers=servers, linger_ms=5)
-    with running(settings):
+    with running(settings), closing(_Published(servers, names["flags"], names["dead_letters"])) as published:
         for at, batch, decided in _days():
             clock.at = decided
             for number, value in enumerate(batch):
                 moment = at + timedelta(seconds=10 * number)
                 producer.send(names["posts"], value, str(number).encode(), timestamp_ms=_ms(moment))
             producer.flush()
-            wait_until(lambda: all_decided(servers, settings), what="the day's decisions")
+            # A flag or a dead letter for each record with a value, in time for the next day's clock.
+            published.wait_for(sum(value is not None for value in batch))
     flags = [json.loads(record.value()) for record in committed_records(servers, names["flags"])]
     entries, appeals = _reactions([msgspec.convert(one, Flag) for one in flags])
     for entry in sorted(entries, key=lambda one: one.at):
@@ -189,17 +216,17 @@ def _reactions(flags: list[Flag]) -> tuple[list[Entry], list[Appeal]]:
             continue
         desk = _Desk(flag)
         at = datetime.fromtimestamp(flag.source.timestamp / 1000, UTC) + timedelta(hours=draw.uniform(1, 30))
-        verdict = draw.choices(("machine", "human", "unsure"), (6, 3, 1))[0]
+        verdict = draw.choices(VERDICTS, (6, 3, 1))[0]
         desk.add("ann", at, verdict)
         if draw.random() < 0.3:
-            second = verdict if draw.random() < 0.7 else draw.choice(("machine", "human", "unsure"))
+            second = verdict if draw.random() < 0.7 else draw.choice(VERDICTS)
             desk.add("bob", at + timedelta(hours=2), second)
         what = draw.random()
         if what < 0.07:
             desk.add("ann", at + timedelta(hours=3), kind="undo")
         elif what < 0.14:
             desk.add("ann", at + timedelta(hours=3), kind="hand-over")
-            desk.add("cy", at + timedelta(hours=9), draw.choice(("machine", "human")))
+            desk.add("cy", at + timedelta(hours=9), draw.choice(VERDICTS[:2]))
         if draw.random() < 0.2:
             _appeal(desk, flag, at, draw, appeals)
         entries += desk.entries
@@ -219,10 +246,9 @@ def _appeal(desk: _Desk, flag: Flag, at: datetime, draw: random.Random, appeals:
         )
     )
     if draw.random() < 0.8:
-        verdict = draw.choices(("machine", "human", "unsure"), (4, 5, 1))[0]
-        desk.add(
-            "dan", came + timedelta(days=draw.uniform(0.5, 3)), verdict, "verdict", f"appeal-{flag.post_id}"
-        )
+        verdict = draw.choices(VERDICTS, (4, 5, 1))[0]
+        at = came + timedelta(days=draw.uniform(0.5, 3))
+        desk.add("dan", at, verdict, "verdict", f"appeal-{flag.post_id}")
 
 
 def _ms(moment: datetime) -> int:

@@ -170,8 +170,8 @@ def transparency(
     def safe(cell: Cell) -> Cell:
         return suppressed(cell, minimum)
 
-    reviews = reviewed(found.said, found.actions, period.start, period.end)
-    received, answered = appealed(found.appeals, found.said, period.start, period.end)
+    reviews = reviewed(found.entries, found.actions, period.start, period.end)
+    received, answered = appealed(found.appeals, found.entries, period.start, period.end)
     shared = safe(reviews.shared)
     told = shared.count is not None and all(part.count is not None for part in shared.parts)
     digests = {one.digest for one in found.deciders}
