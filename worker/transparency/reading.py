@@ -136,7 +136,14 @@ class _Topics:
                 self._unreadable["flags"] += 1
                 continue
             of = flag.source
-            if of.topic == self._settings.topics.posts and outcomes.covers(of.partition, of.offset):
+            if of.topic == self._settings.topics.posts and (
+                outcomes.covers(of.partition, of.offset)
+                # Of a post that is gone the flag alone knows the time.
+                or (
+                    outcomes.may_have_expired(of.partition, of.offset)
+                    and self._period.start_ms <= of.timestamp < self._period.end_ms
+                )
+            ):
                 yield record, flag
 
     def _entries(self) -> Iterator[Entry]:
