@@ -17,7 +17,8 @@ from tests.support.running import publish, worker_settings
 from tests.support.waiting import wait_until
 from worker.errors import SettingsError
 from worker.records import Source
-from worker.review.access import SECRET_HEADER, check_access
+from worker.review.access import SECRET_HEADER
+from worker.review.access_check import check_access
 from worker.review.console import now_ms
 from worker.review.sessions import Links, Sessions
 from worker.review.web import Web

@@ -126,8 +126,7 @@ class Database:
                     _TABLES.create_all(connection)
                     connection.execute(META.insert().values(version=_VERSION))
         except (ArgumentError, SQLAlchemyError, OSError, ModuleNotFoundError) as error:
-            why = str(getattr(error, "orig", None) or error).partition("\n")[0]
-            raise SettingsError(f"settings: review.database: it can't be opened: {why}") from error
+            raise _unopened(error) from error
 
     def read(self) -> Any:
         """A connection for reading, as a context manager."""
@@ -142,6 +141,24 @@ class Database:
         self._engine.dispose()
 
 
+def try_out(url: str) -> str:
+    """Connects to a database and changes nothing; says what answers.
+
+    Raises:
+        SettingsError: it can't be opened.
+    """
+    try:
+        engine = _engine(url)
+        try:
+            with engine.connect() as connection:
+                version = ".".join(map(str, connection.dialect.server_version_info or ()))
+                return f"{connection.dialect.name} {version}"
+        finally:
+            engine.dispose()
+    except (ArgumentError, SQLAlchemyError, OSError, ModuleNotFoundError) as error:
+        raise _unopened(error) from error
+
+
 def insert(connection: Connection, table: Table) -> Any:
     """An insert that can say what to do on a conflict; SQLite and PostgreSQL have the same words for it."""
     if connection.dialect.name == "postgresql":
@@ -151,6 +168,11 @@ def insert(connection: Connection, table: Table) -> Any:
     from sqlalchemy.dialects import sqlite  # noqa: PLC0415 - as above
 
     return sqlite.insert(table)
+
+
+def _unopened(error: Exception) -> SettingsError:
+    why = str(getattr(error, "orig", None) or error).partition("\n")[0]
+    return SettingsError(f"settings: review.database: it can't be opened: {why}")
 
 
 def _engine(url: str) -> Engine:
@@ -163,6 +185,9 @@ def _engine(url: str) -> Engine:
     address = make_url(url)
     if address.get_backend_name() not in {"sqlite", "postgresql"}:
         raise ArgumentError(f"neither SQLite nor PostgreSQL: {address.get_backend_name()}")
+    if address.drivername == "postgresql":
+        # SQLAlchemy 2.0 would take psycopg2.
+        address = address.set(drivername="postgresql+psycopg")
     if address.get_backend_name() != "sqlite":
         return create_engine(address, pool_pre_ping=True)
     engine = create_engine(address, connect_args={"timeout": _BUSY_S, "check_same_thread": False})
