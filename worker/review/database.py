@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Float,
     Index,
@@ -84,6 +85,8 @@ ENTRIES: Final = Table(
     Column("verdict", Text, nullable=False),
     Column("note", Text, nullable=False),
     Column("appeals", JSON, nullable=False),
+    Column("exercise", Boolean, nullable=False),
+    Column("seen", Text),
     Column("at_ms", BigInteger, nullable=False),
     Column("partition", Integer, nullable=False),
     Column("offset", BigInteger, nullable=False),
@@ -146,7 +149,7 @@ SESSIONS: Final = Table(
 VIEW: Final = (FLAGS, ENTRIES, APPEALS, UNUSABLE, PLACES)
 
 # Tables of an older number are dropped, and the view is read again from the topics.
-_VERSION: Final = 3
+_VERSION: Final = 4
 # `epoch` changes whenever the view is emptied, so that whoever was writing into it notices.
 META: Final = Table("meta", _TABLES, Column("version", Integer, primary_key=True), Column("epoch", Text))
 

@@ -220,6 +220,8 @@ def entries_of(connection: Connection, flag_ids: Sequence[str]) -> dict[str, lis
                 note=row.note,
                 at=datetime.fromtimestamp(row.at_ms / _EPOCH_MS, UTC),
                 appeals=tuple(row.appeals),
+                exercise=row.exercise,
+                seen=row.seen,
             )
         )
     return found
@@ -235,6 +237,8 @@ def _entry_row(entry: Entry, record: Any) -> dict[str, Any]:
         "verdict": entry.verdict,
         "note": entry.note,
         "appeals": entry.appeals,
+        "exercise": entry.exercise,
+        "seen": entry.seen,
         "at_ms": round(entry.at.timestamp() * _EPOCH_MS),
         "partition": record.partition,
         "offset": record.offset,
