@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 from msgspec import UNSET
+from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from tests.contract.test_review_console import console_of, place, put_flags, written
@@ -185,8 +186,12 @@ def test_a_session_ends(settings: Settings, how: str) -> None:
         answer = ann.get("/")
         assert answer.status_code == 200
         if how == "left":
+            key = ann.cookies["flagstaff"]
             assert ann.post("/leave", data={"form_key": field(answer, "form_key")}).status_code == 200
-            assert ann.get("/").status_code == 401
+            # The browser forgets it, and who had copied it has nothing.
+            assert "flagstaff" not in ann.cookies
+            assert desk.stranger(cookie=f"flagstaff={key}").get("/flag?id=flag-0").status_code == 401
+            assert desk.refusals() == [("", "/flag")]
             return
         key = ann.cookies["flagstaff"]
         now = now_ms()
@@ -244,6 +249,47 @@ def test_each_role_has_its_pages(settings: Settings) -> None:
         trail = auditor.get("/audit").text
         assert "refused" in trail
         assert "saw" in trail
+    assert written(settings) == []
+
+
+OPEN = {"/live", "/enter", "/static"}
+EVERYBODY = {"reviewer", "lead", "auditor"}
+ROUTES = {
+    ("GET", "/"): EVERYBODY,
+    ("GET", "/flag"): EVERYBODY,
+    ("GET", "/author"): EVERYBODY,
+    ("GET", "/appeals"): {"lead", "auditor"},
+    ("GET", "/people"): {"lead", "auditor"},
+    ("GET", "/audit"): {"auditor"},
+    ("POST", "/next"): {"reviewer", "lead"},
+    ("POST", "/take"): {"reviewer", "lead"},
+    ("POST", "/release"): {"reviewer", "lead"},
+    ("POST", "/act"): {"reviewer", "lead"},
+    ("POST", "/leave"): EVERYBODY,
+}
+
+
+def test_every_route_is_for_its_roles_alone_and_who_is_refused_is_noted(settings: Settings) -> None:
+    with desk_of(settings, 0) as desk:
+        there = {route.path for route in desk.app.routes if isinstance(route, Route | Mount)}
+        assert there == OPEN | {path for _, path in ROUTES}
+        for (method, path), roles in ROUTES.items():
+            for who in ("nobody", "reviewer", "lead", "auditor"):
+                browser = desk.stranger() if who == "nobody" else desk.person(who, who)  # type: ignore[arg-type]  # a role
+                key = "" if who == "nobody" else field(browser.get("/"), "form_key")
+                before = len(desk.refusals())
+                answer = browser.request(
+                    method,
+                    path,
+                    params={"id": "flag-0"} if method == "GET" else None,
+                    data={"form_key": key, "id": "flag-0", "before": "0", "kind": "undo"}
+                    if method == "POST"
+                    else None,
+                )
+                expected = 200 if who in roles else 401 if who == "nobody" else 403
+                assert (method, path, who, answer.status_code) == (method, path, who, expected)
+                noted = desk.refusals()[: len(desk.refusals()) - before]
+                assert noted == ([] if expected == 200 else [("" if who == "nobody" else who, path)])
     assert written(settings) == []
 
 
