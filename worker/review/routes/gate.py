@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
@@ -9,6 +10,7 @@ from urllib.parse import urlencode
 import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from kafka.errors import KafkaError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse
 
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+_AGAIN: Final = (
+    "Nothing is lost: go back and send the form again in a moment. It is written once, however often it is "
+    "sent."
+)
 FOLDER: Final = Path(__file__).parent.parent
 
 
@@ -91,6 +97,8 @@ class Gate:
             why=str(error),
             address=request.client.host if request.client else "",
         )
+        if self._review.access == "oidc" and error.status == HTTPStatus.UNAUTHORIZED:
+            return self.page("sign_in.html", None, status=error.status, sentence=str(error))
         return self.page("message.html", None, status=error.status, title="Refused", sentence=str(error))
 
     def page(self, template: str, person: Person | None, *, status: int = 200, **values: Any) -> Response:
@@ -116,6 +124,10 @@ class Gate:
                 person,
                 status=503,
                 title="Kafka does not answer",
-                sentence="Nothing is lost: go back and send the form again in a moment. It is written once, "
-                "however often it is sent.",
+                sentence=_AGAIN,
+            )
+        except SQLAlchemyError:
+            log.exception("review_database_away")
+            return self.page(
+                "message.html", person, status=503, title="The database does not answer", sentence=_AGAIN
             )
