@@ -18,6 +18,8 @@ from worker.monitoring.alerts import ALERTS
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "helm/flagstaff/files/alerts.yaml"
+RUNBOOK = ROOT / "docs/runbook.md"
+PAGE = ROOT / "docs/monitoring.md"
 PROMTOOL = shutil.which("promtool")
 needs_promtool = pytest.mark.skipif(
     PROMTOOL is None,
@@ -93,3 +95,21 @@ def test_each_alert_has_a_case_in_which_it_fires_and_a_time_at_which_it_does_not
     assert {case.alert for case in CASES if case.firing} == set(NAMES)
     assert {case.alert for case in CASES if case.quiet} == set(NAMES)
     assert len(set(NAMES)) == len(NAMES)
+
+
+def test_the_runbook_has_a_section_for_each_alert_and_for_no_other() -> None:
+    sections = dict(
+        re.findall(r"^## (Flagstaff\w+)\n(.*?)(?=^## |\Z)", RUNBOOK.read_text(), re.MULTILINE | re.DOTALL)
+    )
+    assert set(sections) == set(NAMES)
+    for alert in ALERTS:
+        section = sections[alert.name]
+        assert section.startswith(f"`{alert.severity}`")
+        assert all(f"**{part}**" in section for part in ("Means", "Make sure", "Do")), alert.name
+        # As GitHub and Markdown renderers make anchors of headings.
+        assert alert.runbook == f"docs/runbook.md#{alert.name.lower()}"
+
+
+def test_the_page_lists_every_alert_with_its_severity() -> None:
+    listed = dict(re.findall(r"^\| `(Flagstaff\w+)` \| (\w+) \|", PAGE.read_text(), re.MULTILINE))
+    assert listed == {alert.name: alert.severity for alert in ALERTS}

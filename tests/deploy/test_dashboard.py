@@ -53,6 +53,8 @@ def test_grafanas_own_schema_knows_all_of_it() -> None:
     read = Dashboard.from_json(dashboard())
     # What the schema does not know is lost on the way; what is not said comes back as its default.
     assert lost(dashboard(), json.loads(JSONEncoder().encode(read))) == []
+    unknown = Dashboard.from_json(dashboard() | {"colour": "red"})
+    assert lost({"colour": "red"}, json.loads(JSONEncoder().encode(unknown))) == [".colour"]
 
 
 def test_each_panel_has_a_number_of_its_own() -> None:
