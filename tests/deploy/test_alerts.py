@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -14,7 +14,11 @@ import yaml
 from tests.deploy.alert_case import Case, unit_test
 from tests.deploy.alert_cases import CASES
 from tests.deploy.mutants import mutants
-from worker.monitoring.alerts import ALERTS
+from worker.monitoring.alerts import ALERTS, RECORDED
+from worker.monitoring.stream_alerts import LAG
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "helm/flagstaff/files/alerts.yaml"
@@ -38,19 +42,23 @@ def groups() -> list[dict[str, Any]]:
     return read
 
 
-def rule_of(alert: str) -> dict[str, Any]:
-    (rule,) = (rule for group in groups() for rule in group["rules"] if rule.get("alert") == alert)
+def rule_of(name: str) -> dict[str, Any]:
+    (rule,) = (rule for group in groups() for rule in group["rules"] if name_of(rule) == name)
     return dict(rule)
 
 
+def name_of(rule: dict[str, Any]) -> str:
+    return str(rule.get("alert") or rule["record"])
+
+
 def write_test(folder: Path, name: str, rule: dict[str, Any], cases: list[Case]) -> Path:
-    """A file of these cases of an alert, beside the rules with this one of the alert and of no other."""
-    alert = rule["alert"]
+    """A file of these cases of an alert, beside all recorded rules and the alert's, this one changed."""
+    (alert,) = {case.alert for case in cases}
     changed = [
         group
         | {
             "rules": [
-                rule if r.get("alert") == alert else r
+                rule if name_of(r) == name_of(rule) else r
                 for r in group["rules"]
                 if r.get("alert", alert) == alert
             ]
@@ -92,15 +100,27 @@ def test_an_alert_fires_when_it_should_and_at_no_other_time(alert: str, tmp_path
 @needs_promtool
 @pytest.mark.parametrize("alert", NAMES)
 def test_a_broken_rule_is_found(alert: str, tmp_path: Path) -> None:
-    broken = dict(enumerate(mutants(rule_of(alert))))
+    assert_found(mutants(rule_of(alert)), cases_of(alert), tmp_path)
+
+
+@needs_promtool
+@pytest.mark.parametrize("record", [one.record for one in RECORDED])
+def test_a_broken_recorded_series_is_found(record: str, tmp_path: Path) -> None:
+    alert = "FlagstaffLagGrowing" if record == LAG else "FlagstaffFlagShareUnusual"
+    assert_found(mutants(rule_of(record)), cases_of(alert), tmp_path)
+
+
+def assert_found(mutated: Iterable[tuple[str, dict[str, Any]]], cases: list[Case], folder: Path) -> None:
+    """The cases fail with each of the broken rules."""
+    broken = dict(enumerate(mutated))
     unfound = set(broken)
     # Most are found by the first case, and each that is asked again takes its time.
-    for case in cases_of(alert):
-        tests = [write_test(tmp_path, str(number), broken[number][1], [case]) for number in sorted(unfound)]
+    for case in cases:
+        tests = [write_test(folder, str(number), broken[number][1], [case]) for number in sorted(unfound)]
         right = verdicts(tests) if tests else {}
         unfound &= {int(name) for name, is_right in right.items() if is_right}
     assert [broken[number][0] for number in sorted(unfound)] == []
-    assert len(broken) >= 4
+    assert broken
 
 
 def test_each_alert_has_a_case_in_which_it_fires_and_a_time_at_which_it_does_not() -> None:
