@@ -5,9 +5,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from worker.records import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 REGISTRY: Final = CollectorRegistry(auto_describe=True)
 
@@ -15,8 +20,15 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 _SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
-def _counter(name: str, meaning: str, *labels: str) -> Counter:
-    return Counter(f"flagstaff_{name}", meaning, labels, registry=REGISTRY)
+def _counter(name: str, meaning: str, *labels: str, known: Iterable[str] = ()) -> Counter:
+    """A counter; `known` values of its only label are served from the start, at 0.
+
+    Prometheus sees no increase from a series that is not there to its first value.
+    """
+    counter = Counter(f"flagstaff_{name}", meaning, labels, registry=REGISTRY)
+    for value in known:
+        counter.labels(value)
+    return counter
 
 
 def _gauge(name: str, meaning: str, *labels: str) -> Gauge:
@@ -29,7 +41,9 @@ def _histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str
 
 POSTS: Final = _counter("posts_total", "Records read from the posts topic, committed or not.")
 TOMBSTONES: Final = _counter("tombstones_total", "Records without a value (deleted posts), passed over.")
-DECISIONS: Final = _counter("decisions_total", "Posts decided and committed, by action.", "action")
+DECISIONS: Final = _counter(
+    "decisions_total", "Posts decided and committed, by action.", "action", known=get_args(Action)
+)
 DEAD_LETTERS: Final = _counter(
     "dead_letters_total", "Dead letters committed, by stage and reason.", "stage", "reason"
 )
@@ -53,6 +67,7 @@ STAGE_SECONDS: Final = _histogram("stage_seconds", "Seconds a batch spent in a s
 TOKEN_BUDGET: Final = _gauge(
     "token_budget", "Token budget in force; halved when the device runs out of memory."
 )
+GPU_SECONDS: Final = _counter("gpu_seconds_total", "Seconds spent in calls of a model that runs on a GPU.")
 OUT_OF_MEMORY: Final = _counter("out_of_memory_total", "Times that the device had no memory for a batch.")
 ISOLATED: Final = _counter("isolated_posts_total", "Posts scored alone in a child process after a crash.")
 
@@ -61,6 +76,7 @@ DETECTOR_SWITCHES: Final = _counter(
     "detector_switches_total",
     "Reloads of detector and policy by outcome: switched, unchanged, refused.",
     "outcome",
+    known=("switched", "unchanged", "refused"),
 )
 
 STAGE: Final = _gauge(
@@ -72,6 +88,7 @@ SHADOW_POSTS: Final = _counter(
     "Posts that the challenger was to decide beside the live one: decided, skipped (no room), failed, lost "
     "(not published).",
     "outcome",
+    known=("decided", "skipped", "failed", "lost"),
 )
 SHADOW_DECISIONS: Final = _counter(
     "shadow_decisions_total", "What the challenger would have done, and what was done.", "action", "live"
@@ -82,7 +99,12 @@ SHADOW_SIGNALS_MISSING: Final = _counter(
     "shadow_signals_missing_total", "The challenger's own signals that could not be read, by name.", "signal"
 )
 
-CACHE: Final = _counter("cache_lookups_total", "Score look-ups by result: hit, miss, unavailable.", "result")
+CACHE: Final = _counter(
+    "cache_lookups_total",
+    "Score look-ups by result: hit, miss, unavailable.",
+    "result",
+    known=("hit", "miss", "unavailable"),
+)
 REDIS_FAILURES: Final = _counter("redis_failures_total", "Calls to Redis that failed, by purpose.", "purpose")
 REDIS_BREAKER: Final = _gauge("redis_breaker_open", "1 while Redis is left alone after failures.")
 SIGNALS_MISSING: Final = _counter(
@@ -117,14 +139,34 @@ LAST_TURN: Final = _gauge(
 )
 
 
-def metrics_table() -> list[tuple[str, str, str, str]]:
-    """Every metric as (name, kind, labels, meaning), in the order of declaration."""
-    rows = []
-    for collector in (
-        value for value in globals().values() if isinstance(value, Counter | Gauge | Histogram)
-    ):
-        (family,) = collector.describe()
-        suffix = "_total" if family.type == "counter" else ""
-        labels = ", ".join(collector._labelnames)  # noqa: SLF001 - the library tells label names nowhere else
-        rows.append((family.name + suffix, family.type, labels, family.documentation))
-    return rows
+# CPU seconds, memory, open files and start of the process, under their usual names; on Linux only.
+ProcessCollector(registry=REGISTRY)
+
+
+class Declared(NamedTuple):
+    """A metric as it is declared.
+
+    Attributes:
+        name: as it is served; a histogram's series carry `_bucket`, `_sum` and `_count` behind it.
+        kind: `counter`, `gauge` or `histogram`.
+        labels: names of its labels.
+        meaning: in one sentence.
+    """
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    meaning: str
+
+
+def declared(collector: Counter | Gauge | Histogram) -> Declared:
+    """What was declared of a metric."""
+    (family,) = collector.describe()
+    suffix = "_total" if family.type == "counter" else ""
+    labels = tuple(collector._labelnames)  # noqa: SLF001 - the library tells label names nowhere else
+    return Declared(family.name + suffix, family.type, labels, family.documentation)
+
+
+def metrics_table() -> list[Declared]:
+    """Every metric, in the order of declaration."""
+    return [declared(value) for value in globals().values() if isinstance(value, Counter | Gauge | Histogram)]

@@ -1,0 +1,1 @@
+"""Dashboard and alert rules, made of the metrics' declarations."""
