@@ -14,6 +14,7 @@ from worker.errors import BrokerError, SettingsError
 from worker.records import Decision
 from worker.replay.output import Sealed
 from worker.stream.extent import ExtentReader
+from worker.stream.refusal import in_words
 from worker.verdicts import majority, votes_by_flag
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def staff_of_topic(settings: Settings, since_ms: int) -> Staff:
         finally:
             reader.close()
     except KafkaError as error:
-        raise BrokerError(f"backtest: the topic {topic!r} can't be read: {error!r}") from error
+        raise BrokerError(f"backtest: the topic {topic!r} can't be read: {in_words(error)}") from error
     return Staff(found, len(wrong))
 
 

@@ -42,8 +42,8 @@ def check_topics(admin: Any, settings: Settings) -> Iterator[Finding]:
     yield _posts(described[topics.posts], settings.processes)
     yield _topic(described[topics.flags], "WRITE")
     yield _dead_letters(admin, described[topics.dead_letters], settings)
-    decisions = _topic(described[topics.decisions], "WRITE")
     # The worker itself never touches it.
+    decisions = _topic(described[topics.decisions], "DESCRIBE")
     yield decisions if decisions.status == "ok" else decisions._replace(status="warn")
     if settings.action_rate.enabled:
         yield _holds(admin, described[topics.holds])

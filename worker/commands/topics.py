@@ -15,6 +15,7 @@ from kafka.errors import KafkaError
 from worker.commands.context import settings_of
 from worker.errors import BrokerError
 from worker.stream.client import client_options
+from worker.stream.refusal import in_words
 from worker.topics.access import PARTS, rights
 from worker.topics.acl_commands import acl_commands
 from worker.topics.applying import apply, plans_of
@@ -96,7 +97,9 @@ def _plans(settings: Settings, leave: tuple[str, ...], *, applied: bool, shown: 
             return plans
     except KafkaError as error:
         servers = settings.kafka.bootstrap_servers
-        raise BrokerError(f"topics: Kafka at {servers}: {error!r}; `flagstaff check` tells more") from error
+        raise BrokerError(
+            f"topics: Kafka at {servers}: {in_words(error)}; `flagstaff check` tells more"
+        ) from error
 
 
 def _show(plans: Sequence[TopicPlan]) -> None:

@@ -53,7 +53,9 @@ class KafkaRange:
         numbers = self._consumer.partitions_for_topic(topic)
         if not numbers:
             self.close()
-            raise BrokerError(f"the topic {topic!r} does not exist; see `flagstaff check`")
+            raise BrokerError(
+                f"the topic {topic!r} does not exist, or this user may not see it; see `flagstaff check`"
+            )
         self._places = [TopicPartition(topic, number) for number in sorted(numbers)]
 
     def whole(self, start_ms: int) -> list[Range]:

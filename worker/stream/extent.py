@@ -58,7 +58,9 @@ class ExtentReader:
         numbers = self._consumer.partitions_for_topic(topic)
         if not numbers:
             self.close()
-            raise BrokerError(f"the topic {topic!r} does not exist; see `flagstaff check`")
+            raise BrokerError(
+                f"the topic {topic!r} does not exist, or this user may not see it; see `flagstaff check`"
+            )
         self._places = [TopicPartition(topic, number) for number in sorted(numbers)]
 
     def extents(self, times_ms: Sequence[int]) -> list[Extent]:

@@ -17,7 +17,18 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 Part = Literal[
-    "worker", "console", "replay", "backtest", "redrive", "warm", "send", "stage", "hold", "topics", "check"
+    "worker",
+    "console",
+    "replay",
+    "backtest",
+    "redrive",
+    "warm",
+    "send",
+    "stage",
+    "hold",
+    "topics",
+    "topics-apply",
+    "check",
 ]
 PARTS: tuple[Part, ...] = get_args(Part)
 Kind = Literal["topic", "group", "transactional-id"]
@@ -166,15 +177,26 @@ def _hold(settings: Settings) -> list[Right]:
 
 
 def _topics(settings: Settings) -> list[Right]:
-    operations: dict[Operation, str] = {
+    whys: dict[Operation, str] = {
         "DESCRIBE": "whether it is there, and its partitions",
         "DESCRIBE_CONFIGS": "its options",
-        "CREATE": "making it; --apply alone",
-        "ALTER": "more partitions; --apply alone",
-        "ALTER_CONFIGS": "its options; --apply alone",
     }
+    return _of_every_topic(settings, whys)
+
+
+def _topics_apply(settings: Settings) -> list[Right]:
+    # To ALTER implies to DESCRIBE.
+    whys: dict[Operation, str] = {
+        "CREATE": "where it is missing",
+        "ALTER": "more partitions",
+        "ALTER_CONFIGS": "options",
+    }
+    return _of_every_topic(settings, whys)
+
+
+def _of_every_topic(settings: Settings, whys: Mapping[Operation, str]) -> list[Right]:
     names = [getattr(settings.topics, setting) for setting in settings.topics.__struct_fields__]
-    return [_topic(name, operation, why) for name in names for operation, why in operations.items()]
+    return [_topic(name, operation, why) for name in names for operation, why in whys.items()]
 
 
 def _topic(name: str, operation: Operation, why: str, *, without: str | None = None) -> Right:
@@ -202,5 +224,6 @@ _NEEDS: Final[Mapping[Part, Callable[[Settings], list[Right]]]] = {
     "stage": _stage,
     "hold": _hold,
     "topics": _topics,
+    "topics-apply": _topics_apply,
     "check": _check,
 }
