@@ -74,6 +74,7 @@ class TopicSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     flags: Annotated[str, _doc("Flags out.")] = "flags"
     dead_letters: Annotated[str, _doc("Records that could not be decided.")] = "dead-letters"
     decisions: Annotated[str, _doc("What the staff decided.")] = "decisions"
+    appeals: Annotated[str, _doc("Authors' appeals against flags, written by the platform.")] = "appeals"
     holds: Annotated[
         str, _doc("Which actions are held down, and who lifted that; one partition, compacted.")
     ] = "holds"
@@ -96,6 +97,7 @@ class TopicShapeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     flags_days: Annotated[Days, _doc("The same for flags.")] = 365.0
     dead_letters_days: Annotated[Days, _doc("The same for dead letters.")] = 30.0
     decisions_days: Annotated[Days, _doc("The same for the staff's decisions.")] = 0.0
+    appeals_days: Annotated[Days, _doc("The same for authors' appeals.")] = 365.0
     shadow_days: Annotated[Days, _doc("The same for what a challenger would have decided.")] = 30.0
 
 
@@ -374,6 +376,13 @@ class ReviewSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         bool, _doc("Whether score, action and reasons are hidden from a reviewer until the first verdict.")
     ] = False
     least_sample: Annotated[PositiveInt, _doc("Smallest sample of which a person's figures are shown.")] = 50
+    how_to_appeal: Annotated[
+        str,
+        _doc(
+            "Where and by when an author appeals, in whole sentences: it stands in the notice to an author "
+            "and on the page for the public."
+        ),
+    ] = ""
     database: Annotated[
         str, _doc("SQLite file, or SQLAlchemy's address of a PostgreSQL; empty: in the data directory.")
     ] = ""

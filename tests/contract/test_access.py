@@ -72,6 +72,7 @@ _COMMANDS: Final[dict[Part, list[list[str]]]] = {
         ["hold", "show"],
         ["hold", "lift", "review", "--usual", "0.1", "--note", "tried", "--by", "tester"],
     ],
+    "explain": [["explain", "flag-1"]],
     "topics": [["topics"]],
     "topics-apply": [["topics", "--apply"]],
     "check": [["check"]],

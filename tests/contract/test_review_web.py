@@ -65,8 +65,14 @@ class Desk:
 @pytest.fixture
 def settings(broker: str, topic: TopicFactory, tmp_path: Path) -> Settings:
     topics = {name: topic(name, servers=broker) for name in ("posts", "flags", "dead_letters")}
-    decisions = topic("decisions", servers=broker)
-    return worker_settings(tmp_path, broker, topics, TOPICS__DECISIONS=decisions, REVIEW__DOUBLE_SHARE="0")
+    return worker_settings(
+        tmp_path,
+        broker,
+        topics,
+        TOPICS__DECISIONS=topic("decisions", servers=broker),
+        TOPICS__APPEALS=topic("appeals", servers=broker),
+        REVIEW__DOUBLE_SHARE="0",
+    )
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Column,
     Float,
@@ -60,12 +61,35 @@ ENTRIES: Final = Table(
     Column("kind", String, nullable=False),
     Column("verdict", String, nullable=False),
     Column("note", String, nullable=False),
+    Column("appeals", JSON, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("partition", Integer, nullable=False),
     Column("offset", BigInteger, nullable=False),
 )
 Index("entries_flag", ENTRIES.c.flag_id, ENTRIES.c.partition, ENTRIES.c.offset)
 Index("entries_reviewer", ENTRIES.c.reviewer, ENTRIES.c.flag_id)
+
+# One row an appeal. One that names a flag or a post that is not there stands here too, without effect.
+APPEALS: Final = Table(
+    "appeals",
+    _TABLES,
+    Column("flag_id", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("post_id", String, nullable=False),
+    Column("statement", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+)
+
+# One row a record of the appeals topic that can't be read.
+UNUSABLE: Final = Table(
+    "unusable",
+    _TABLES,
+    Column("partition", Integer, primary_key=True),
+    Column("offset", BigInteger, primary_key=True),
+    Column("why", String, nullable=False),
+)
 
 # The next offset to read of each partition. It moves in the transaction that stores what was read.
 PLACES: Final = Table(
@@ -97,9 +121,9 @@ SESSIONS: Final = Table(
     Column("seen_ms", BigInteger, nullable=False),
 )
 
-VIEW: Final = (FLAGS, ENTRIES, PLACES)
+VIEW: Final = (FLAGS, ENTRIES, APPEALS, UNUSABLE, PLACES)
 # With another number the view is thrown away and read again from the topics.
-_VERSION: Final = 1
+_VERSION: Final = 2
 META: Final = Table("meta", _TABLES, Column("version", Integer, primary_key=True))
 
 _BUSY_S: Final = 10

@@ -2,25 +2,29 @@
 
 The value is a plain `decision.v1`. What is more stands in the record's headers: its own name, by which a
 record that is written twice counts once, and whether it takes an earlier one back or hands the flag over. In
-both cases the verdict is `unsure`, so a reader that knows nothing of the headers counts no vote for it.
+both cases the verdict is `unsure`, so a reader that knows nothing of the headers counts no vote for it. Which
+appeals a verdict answers stands in the value, since whoever reads values alone must know: it overrules.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import msgspec
 from msgspec import UNSET, Struct
 
 from worker.records import Decision, Verdict
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 NAME: Final = "flagstaff-decision"
 KIND: Final = "flagstaff-decision-kind"
 
-Kind = Literal["verdict", "undo", "hand-over", "appeal"]
-_WRITTEN_KINDS: Final[dict[str, Kind]] = {"verdict": "verdict", "undo": "undo", "hand-over": "hand-over"}
+Kind = Literal["verdict", "undo", "hand-over"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -30,12 +34,13 @@ class Entry(Struct, frozen=True, kw_only=True):
         name: its own; two entries with the same name are one.
         flag_id: the flag.
         post_id: the flag's post.
-        reviewer: who did it; in an appeal the author.
-        kind: a verdict; taking the reviewer's own latest standing verdict back; handing the flag to a lead;
-            or the author's appeal against the flag.
+        reviewer: who did it.
+        kind: a verdict; taking the reviewer's own latest standing verdict back; or handing the flag to a
+            lead.
         verdict: of a verdict; `unsure` otherwise.
         note: what was added in words.
         at: when.
+        appeals: of a verdict that answers appeals: their ids.
     """
 
     name: str
@@ -46,6 +51,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     verdict: Verdict
     note: str
     at: datetime
+    appeals: tuple[str, ...] = ()
 
 
 def name_of(flag_id: str, reviewer: str, before: int) -> str:
@@ -58,6 +64,12 @@ def name_of(flag_id: str, reviewer: str, before: int) -> str:
     return blake2b(written.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
+def mark_of(appeals: Iterable[str]) -> str:
+    """A short name of a set of appeals, by which a form says which ones were shown; empty for none."""
+    ids = sorted(appeals)
+    return blake2b(msgspec.json.encode(ids), digest_size=16).hexdigest() if ids else ""
+
+
 def to_record(entry: Entry) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
     """The record's key, value and headers. All of a flag's entries have its id as their key."""
     decision = Decision(
@@ -67,6 +79,7 @@ def to_record(entry: Entry) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
         verdict=entry.verdict,
         note=entry.note or UNSET,
         decided_at=entry.at,
+        appeals=entry.appeals or UNSET,
     )
     headers = [(NAME, entry.name.encode()), (KIND, entry.kind.encode())]
     return entry.flag_id.encode(), msgspec.json.encode(decision), headers
@@ -87,8 +100,9 @@ def from_record(record: Any) -> Entry | None:
         flag_id=decision.flag_id,
         post_id=decision.post_id,
         reviewer=decision.reviewer,
-        kind=_WRITTEN_KINDS.get(headers.get(KIND, "verdict"), "verdict"),
+        kind=next((kind for kind in KINDS if kind == headers.get(KIND)), "verdict"),
         verdict=decision.verdict,
         note="" if decision.note is UNSET else decision.note,
         at=decision.decided_at,
+        appeals=decision.appeals or (),
     )

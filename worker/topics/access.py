@@ -26,6 +26,7 @@ Part = Literal[
     "send",
     "stage",
     "hold",
+    "explain",
     "topics",
     "topics-apply",
     "check",
@@ -122,6 +123,7 @@ def _console(settings: Settings) -> list[Right]:
         _topic(topics.flags, "READ", "what is to be decided"),
         _topic(topics.decisions, "READ", "what was decided"),
         _topic(topics.decisions, "WRITE", "the staff's decisions"),
+        _topic(topics.appeals, "READ", "authors' appeals"),
         _topic(topics.posts, "READ", "a flag's text", without="shows flags without their posts' texts"),
         _transactional(settings, "review-", "decisions, each exactly once", prefixed=True),
     ]
@@ -176,6 +178,10 @@ def _hold(settings: Settings) -> list[Right]:
     ]
 
 
+def _explain(settings: Settings) -> list[Right]:
+    return [_topic(settings.topics.flags, "READ", "the flag of an id; not for one in a file")]
+
+
 def _topics(settings: Settings) -> list[Right]:
     whys: dict[Operation, str] = {
         "DESCRIBE": "whether it is there, and its partitions",
@@ -223,6 +229,7 @@ _NEEDS: Final[Mapping[Part, Callable[[Settings], list[Right]]]] = {
     "send": _send,
     "stage": _stage,
     "hold": _hold,
+    "explain": _explain,
     "topics": _topics,
     "topics-apply": _topics_apply,
     "check": _check,

@@ -54,6 +54,7 @@ def shapes(settings: Settings, *, post_bytes: int = KAFKA_MESSAGE_BYTES) -> list
         "flags": _kept(wanted.flags_days),
         "dead_letters": _kept(wanted.dead_letters_days) | {"max.message.bytes": str(letter_bytes)},
         "decisions": _kept(wanted.decisions_days),
+        "appeals": _kept(wanted.appeals_days),
         "holds": remembered,
         "shadow": _kept(wanted.shadow_days),
         "stages": remembered,
@@ -61,7 +62,7 @@ def shapes(settings: Settings, *, post_bytes: int = KAFKA_MESSAGE_BYTES) -> list
     in_sync = wanted.min_in_sync if wanted.min_in_sync is not None else max(1, wanted.replication - 1)
     # With fewer copies in sync, or a leader that lacks records, what is committed could be lost.
     safe = {"min.insync.replicas": str(in_sync), "unclean.leader.election.enable": "false"}
-    few = {"decisions", "holds", "stages"}
+    few = {"decisions", "appeals", "holds", "stages"}
     return [
         Shape(
             setting,
