@@ -25,6 +25,7 @@ SUMMARIES: Final = {
     "embedded": "Run a real Kafka and a real Valkey in a folder.",
     "send": "Put posts on the posts topic.",
     "score": "Score posts without Kafka or Redis.",
+    "topics": "Show, make and check the topics; print the rights of each part.",
     "check": "Check settings, detector, brokers, topics, rights and Redis.",
     "schema": "Print or write the schemas of the records.",
     "warm": "Build the signal state again from the posts topic.",
