@@ -1,0 +1,9 @@
+{{/* The console's ConfigMap: settings and files. */}}
+{{- define "flagstaff.consoleFiles" -}}
+{{- $chosen := dict "kafka" (dict "transactional_id_prefix" (include "flagstaff.fullname" .)) -}}
+settings.yaml: |
+  {{- mergeOverwrite $chosen (deepCopy .Values.settings) (deepCopy .Values.console.settings) | toYaml | nindent 2 }}
+{{- range $name, $text := .Values.console.files }}
+{{ $name }}: {{ toJson $text }}
+{{- end }}
+{{- end -}}
