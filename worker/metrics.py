@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 REGISTRY: Final = CollectorRegistry(auto_describe=True)
 
@@ -53,6 +53,7 @@ STAGE_SECONDS: Final = _histogram("stage_seconds", "Seconds a batch spent in a s
 TOKEN_BUDGET: Final = _gauge(
     "token_budget", "Token budget in force; halved when the device runs out of memory."
 )
+GPU_SECONDS: Final = _counter("gpu_seconds_total", "Seconds spent in calls of a model that runs on a GPU.")
 OUT_OF_MEMORY: Final = _counter("out_of_memory_total", "Times that the device had no memory for a batch.")
 ISOLATED: Final = _counter("isolated_posts_total", "Posts scored alone in a child process after a crash.")
 
@@ -117,14 +118,34 @@ LAST_TURN: Final = _gauge(
 )
 
 
-def metrics_table() -> list[tuple[str, str, str, str]]:
-    """Every metric as (name, kind, labels, meaning), in the order of declaration."""
-    rows = []
-    for collector in (
-        value for value in globals().values() if isinstance(value, Counter | Gauge | Histogram)
-    ):
-        (family,) = collector.describe()
-        suffix = "_total" if family.type == "counter" else ""
-        labels = ", ".join(collector._labelnames)  # noqa: SLF001 - the library tells label names nowhere else
-        rows.append((family.name + suffix, family.type, labels, family.documentation))
-    return rows
+# CPU seconds, memory, open files and start of the process, under their usual names; on Linux only.
+ProcessCollector(registry=REGISTRY)
+
+
+class Declared(NamedTuple):
+    """A metric as it is declared.
+
+    Attributes:
+        name: as it is served; a histogram's series carry `_bucket`, `_sum` and `_count` behind it.
+        kind: `counter`, `gauge` or `histogram`.
+        labels: names of its labels.
+        meaning: in one sentence.
+    """
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    meaning: str
+
+
+def declared(collector: Counter | Gauge | Histogram) -> Declared:
+    """What was declared of a metric."""
+    (family,) = collector.describe()
+    suffix = "_total" if family.type == "counter" else ""
+    labels = tuple(collector._labelnames)  # noqa: SLF001 - the library tells label names nowhere else
+    return Declared(family.name + suffix, family.type, labels, family.documentation)
+
+
+def metrics_table() -> list[Declared]:
+    """Every metric, in the order of declaration."""
+    return [declared(value) for value in globals().values() if isinstance(value, Counter | Gauge | Histogram)]

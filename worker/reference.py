@@ -41,7 +41,8 @@ _METRICS_HEAD = """\
 
 Each process of a worker serves its metrics at `/metrics`, in the Prometheus text format or as OpenMetrics:
 the first process on `FLAGSTAFF_HTTP__PORT`, the next on the next port. `/live` and `/ready` answer on the
-same port.
+same port. On Linux the usual `process_*` metrics are there too: CPU seconds, memory, open files, start time.
+Dashboard and alerts made of these: [monitoring.md](monitoring.md).
 """
 
 
@@ -63,7 +64,7 @@ def settings_page() -> str:
 def metrics_page() -> str:
     """`docs/metrics.md`: every metric with its kind, labels and meaning."""
     rows = [
-        (f"`{name}`", kind, f"`{labels}`" if labels else "", meaning)
+        (f"`{name}`", kind, f"`{', '.join(labels)}`" if labels else "", meaning)
         for name, kind, labels, meaning in metrics_table()
     ]
     head = _GENERATED.format(source="worker/metrics.py") + _METRICS_HEAD + "\n"
