@@ -50,9 +50,10 @@ format: venv  ## Format and mend what can be mended by itself.
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-docs: venv  ## Write docs/settings.md, docs/metrics.md, schemas/, the dashboard and the alert rules again.
+docs: venv  ## Write docs/settings.md, docs/metrics.md, schemas/, dashboard, alert rules, the chart's schema and page again.
 	$(BIN)/python -m worker.reference docs
 	$(BIN)/python -m worker.monitoring helm/flagstaff/files
+	$(BIN)/python -m worker.chart helm/flagstaff
 	$(BIN)/flagstaff schema --out schemas
 
 lock: venv  ## Resolve requirements.lock again; UPGRADE=--upgrade takes newer versions.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import time
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _GC_THRESHOLD: Final = (50_000, 20, 50)
 _SWITCH_INTERVAL_S: Final = 0.001
+_LOOK_EVERY_S: Final = 1.0
 
 
 @click.command("replay")
@@ -59,6 +61,7 @@ _SWITCH_INTERVAL_S: Final = 0.001
     "--shards", type=click.IntRange(min=1), help="The same, I being JOB_COMPLETION_INDEX (Kubernetes)."
 )
 @click.option("--merge", is_flag=True, help="Only decide and compare: all shards have scored.")
+@click.option("--wait", is_flag=True, help="With --merge: first wait until they have.")
 @click.option("--workers", type=click.IntRange(min=1), default=1, help="Processes that score. Default: 1.")
 @click.option(
     "--part-records",
@@ -92,6 +95,7 @@ def replay(  # noqa: PLR0913 - one argument an option
     shard: str | None,
     shards: int | None,
     merge: bool,
+    wait: bool,
     workers: int,
     part_records: int,
     sign: Path | None,
@@ -116,8 +120,7 @@ def replay(  # noqa: PLR0913 - one argument an option
     if (out is None) == (capture_to is None):
         raise click.UsageError("Name either --out or --capture.")
     mine = shard_of(shard, shards)
-    if merge and (mine is not None or workers > 1):
-        raise click.UsageError("--merge comes after all shards, not with one.")
+    _check_merge(merge=merge, wait=wait, alone=mine is None and workers == 1)
     try:
         asked = Asked(start_ms, end_ms, spans, Capture(captured) if captured is not None else None, signals)
         if capture_to is not None:
@@ -133,6 +136,8 @@ def replay(  # noqa: PLR0913 - one argument an option
         run = Replay(settings, asked, [variant], out, parquet=parquet)
         if not merge:
             score(ctx, run, mine, workers, part_records)
+        elif wait:
+            _wait_for_shards(run)
         if mine is None:
             _merge(run, key, out)
     except KafkaError as error:
@@ -172,6 +177,23 @@ def score(ctx: click.Context, run: Replay, shard: Shard | None, workers: int, pa
         update(total)
 
 
+def _check_merge(*, merge: bool, wait: bool, alone: bool) -> None:
+    if merge and not alone:
+        raise click.UsageError("--merge comes after all shards, not with one.")
+    if wait and not merge:
+        raise click.UsageError("--wait goes with --merge.")
+
+
+def _wait_for_shards(run: Replay) -> None:
+    done, total = run.passed()
+    with progress("offsets", total, rate=True) as update:
+        while done < total:
+            update(done)
+            time.sleep(_LOOK_EVERY_S)
+            done, _ = run.passed()
+        update(done)
+
+
 def _own_arguments(ctx: click.Context) -> list[str]:
     """This call's arguments without those that a worker must not have."""
     config = ctx.find_root().params.get("config")
@@ -201,6 +223,7 @@ _NOT_HANDED_ON: Final = frozenset(
         "sign",
         "parquet",
         "merge",
+        "wait",
         "below",
         "shard",
         "shards",
