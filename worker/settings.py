@@ -73,6 +73,7 @@ class TopicSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     flags: Annotated[str, _doc("Flags out.")] = "flags"
     dead_letters: Annotated[str, _doc("Records that could not be decided.")] = "dead-letters"
     decisions: Annotated[str, _doc("What the staff decided.")] = "decisions"
+    appeals: Annotated[str, _doc("Authors' appeals against flags, written by the platform.")] = "appeals"
     holds: Annotated[
         str, _doc("Which actions are held down, and who lifted that; one partition, compacted.")
     ] = "holds"
@@ -355,6 +356,13 @@ class ReviewSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         bool, _doc("Whether score, action and reasons are hidden from a reviewer until the first verdict.")
     ] = False
     least_sample: Annotated[PositiveInt, _doc("Smallest sample of which a person's figures are shown.")] = 50
+    how_to_appeal: Annotated[
+        str,
+        _doc(
+            "Where and by when an author appeals, in whole sentences: it stands in the notice to an author "
+            "and on the page for the public."
+        ),
+    ] = ""
     database: Annotated[
         str, _doc("SQLite file, or SQLAlchemy's address of a PostgreSQL; empty: in the data directory.")
     ] = ""

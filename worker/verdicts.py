@@ -8,22 +8,24 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from worker.records import Decision
+    from worker.records import Decision, Verdict
 
 Votes = dict[str, int]
+Outcome = Literal["upheld", "overturned"]
 
 
 def votes_by_flag(decisions: Iterable[Decision]) -> dict[str, Votes]:
-    """For each flag's id how many reviewers said `human`, `machine`, `unsure`; of each the latest counts."""
-    latest: dict[tuple[str, str], Decision] = {}
-    for decision in decisions:
-        key = (decision.flag_id, decision.reviewer)
-        before = latest.get(key)
-        if before is None or decision.decided_at >= before.decided_at:
-            latest[key] = decision
+    """For each flag's id how many reviewers said `human`, `machine`, `unsure`.
+
+    Of each reviewer the latest decision counts. Where appeals were answered, the latest answer alone counts:
+    who gave it knew what those before had not.
+    """
     votes: defaultdict[str, Votes] = defaultdict(lambda: {"human": 0, "machine": 0, "unsure": 0})
-    for (flag_id, _), decision in latest.items():
-        votes[flag_id][decision.verdict] += 1
+    for flag_id, latest in _latest(decisions).items():
+        answers = [decision for decision in latest if decision.appeals]
+        counted = [max(answers, key=lambda one: one.decided_at)] if answers else latest
+        for decision in counted:
+            votes[flag_id][decision.verdict] += 1
     return dict(votes)
 
 
@@ -32,3 +34,32 @@ def majority(votes: Votes) -> Literal["human", "machine"] | None:
     if votes["human"] == votes["machine"]:
         return None
     return "human" if votes["human"] > votes["machine"] else "machine"
+
+
+def appeal_outcomes(decisions: Iterable[Decision]) -> dict[tuple[str, str], Outcome]:
+    """How each appeal was answered that was: by flag's and appeal's id. An answer taken back is none."""
+    outcomes: dict[tuple[str, str], Outcome] = {}
+    for flag_id, latest in _latest(decisions).items():
+        for decision in sorted(latest, key=lambda one: one.decided_at):
+            for appeal in decision.appeals or ():
+                outcomes[flag_id, appeal] = outcome(decision.verdict)
+    return outcomes
+
+
+def outcome(verdict: Verdict) -> Outcome:
+    """What a verdict on an appeal means for the flag: it stands only if somebody was sure."""
+    return "upheld" if verdict == "machine" else "overturned"
+
+
+def _latest(decisions: Iterable[Decision]) -> dict[str, list[Decision]]:
+    """Each reviewer's latest decision on each flag, by flag; of two of one moment the later in order."""
+    latest: dict[tuple[str, str], Decision] = {}
+    for decision in decisions:
+        key = (decision.flag_id, decision.reviewer)
+        before = latest.get(key)
+        if before is None or decision.decided_at >= before.decided_at:
+            latest[key] = decision
+    by_flag: defaultdict[str, list[Decision]] = defaultdict(list)
+    for (flag_id, _), decision in latest.items():
+        by_flag[flag_id].append(decision)
+    return dict(by_flag)

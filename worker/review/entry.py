@@ -2,7 +2,8 @@
 
 The value is a plain `decision.v1`. What is more stands in the record's headers: its own name, by which a
 record that is written twice counts once, and whether it takes an earlier one back or hands the flag over. In
-both cases the verdict is `unsure`, so a reader that knows nothing of the headers counts no vote for it.
+both cases the verdict is `unsure`, so a reader that knows nothing of the headers counts no vote for it. Which
+appeals a verdict answers stands in the value, since whoever reads values alone must know: it overrules.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Entry(Struct, frozen=True, kw_only=True):
         verdict: of a verdict; `unsure` otherwise.
         note: what was added in words.
         at: when.
+        appeals: of a verdict that answers appeals: their ids.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     verdict: Verdict
     note: str
     at: datetime
+    appeals: tuple[str, ...] = ()
 
 
 def name_of(flag_id: str, reviewer: str, before: int) -> str:
@@ -67,6 +70,7 @@ def to_record(entry: Entry) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
         verdict=entry.verdict,
         note=entry.note or UNSET,
         decided_at=entry.at,
+        appeals=entry.appeals or UNSET,
     )
     headers = [(NAME, entry.name.encode()), (KIND, entry.kind.encode())]
     return entry.flag_id.encode(), msgspec.json.encode(decision), headers
@@ -91,4 +95,5 @@ def from_record(record: Any) -> Entry | None:
         verdict=decision.verdict,
         note="" if decision.note is UNSET else decision.note,
         at=decision.decided_at,
+        appeals=decision.appeals or (),
     )
