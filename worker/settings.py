@@ -311,6 +311,40 @@ class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = "auto"
 
 
+class OidcSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The OpenID Connect provider at which the staff sign in, with `review.access=oidc`."""
+
+    issuer: Annotated[
+        str, _doc("The provider's issuer; below it lies `/.well-known/openid-configuration`.")
+    ] = ""
+    client_id: Annotated[str, _doc("The name under which the console is known to the provider.")] = ""
+    client_secret: Annotated[str, _doc("The secret that goes with it.")] = ""
+    scopes: Annotated[tuple[str, ...], _doc("What is asked for; `openid` is among it.")] = (
+        "openid",
+        "profile",
+        "email",
+    )
+    name_claim: Annotated[
+        str,
+        _doc(
+            "Where the ID token names the person, as a JMESPath expression: what nobody can change for "
+            "themselves. An `email` that the provider calls unverified is refused."
+        ),
+    ] = "email"
+    role_claim: Annotated[
+        str, _doc("Where it holds the person's groups or roles, a text or a list; JMESPath.")
+    ] = "groups"
+    reviewer_values: Annotated[tuple[str, ...], _doc("Values there that make a reviewer.")] = (
+        "flagstaff-reviewer",
+    )
+    lead_values: Annotated[
+        tuple[str, ...], _doc("The same for a lead, who may be among the reviewers too.")
+    ] = ("flagstaff-lead",)
+    auditor_values: Annotated[
+        tuple[str, ...], _doc("The same for an auditor, who may not be anything else.")
+    ] = ("flagstaff-auditor",)
+
+
 class ReviewSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The console in which the staff decide: `flagstaff review`."""
 
@@ -322,11 +356,17 @@ class ReviewSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         tuple[str, ...], _doc("Names under which browsers reach the console; others are refused.")
     ] = ("127.0.0.1", "localhost")
     access: Annotated[
-        Literal["link", "proxy"],
+        Literal["link", "proxy", "oidc"],
         _doc(
-            "`link`: by one-time links that are printed at the start; `proxy`: a proxy says who somebody is."
+            "`link`: by one-time links that are printed at the start; `proxy`: a proxy says who somebody "
+            "is; `oidc`: people sign in at an OpenID Connect provider."
         ),
     ] = "link"
+    public_url: Annotated[
+        str,
+        _doc("With `access=oidc`: the console's address in browsers, `https://` and a name of `hosts`."),
+    ] = ""
+    oidc: OidcSettings = field(default_factory=OidcSettings)
     proxy_secret: Annotated[
         str, _doc("What the proxy sends as `X-Flagstaff-Proxy-Secret`; at least 32 characters.")
     ] = ""

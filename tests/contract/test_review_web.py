@@ -17,7 +17,8 @@ from tests.support.running import publish, worker_settings
 from tests.support.waiting import wait_until
 from worker.errors import SettingsError
 from worker.records import Source
-from worker.review.access import SECRET_HEADER, check_access
+from worker.review.access import SECRET_HEADER
+from worker.review.access_check import check_access
 from worker.review.console import now_ms
 from worker.review.sessions import Links, Sessions
 from worker.review.web import Web
@@ -65,8 +66,14 @@ class Desk:
 @pytest.fixture
 def settings(broker: str, topic: TopicFactory, tmp_path: Path) -> Settings:
     topics = {name: topic(name, servers=broker) for name in ("posts", "flags", "dead_letters")}
-    decisions = topic("decisions", servers=broker)
-    return worker_settings(tmp_path, broker, topics, TOPICS__DECISIONS=decisions, REVIEW__DOUBLE_SHARE="0")
+    return worker_settings(
+        tmp_path,
+        broker,
+        topics,
+        TOPICS__DECISIONS=topic("decisions", servers=broker),
+        TOPICS__APPEALS=topic("appeals", servers=broker),
+        REVIEW__DOUBLE_SHARE="0",
+    )
 
 
 @contextmanager

@@ -56,6 +56,7 @@ def test_two_people_decide_by_keyboard_and_each_decision_is_on_the_topic_once(
         "TOPICS__POSTS": topics["posts"],
         "TOPICS__FLAGS": topics["flags"],
         "TOPICS__DECISIONS": decisions,
+        "TOPICS__APPEALS": topic("appeals"),
         "REVIEW__PORT": "0",
         "REVIEW__DOUBLE_SHARE": "0",
         "DATA_DIR": str(tmp_path),

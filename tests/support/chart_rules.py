@@ -1,4 +1,4 @@
-"""What has to hold of the chart's manifests beyond their schemas. Each rule tells what is wrong, in a line."""
+"""What has to hold of the chart's manifests beyond their schemas. Each rule says what is wrong in a line."""
 
 from __future__ import annotations
 

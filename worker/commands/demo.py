@@ -106,6 +106,7 @@ def _with_own_names(settings: Settings, folder: Path) -> Settings:
             flags=f"{run}-flags",
             dead_letters=f"{run}-dead-letters",
             decisions=f"{run}-decisions",
+            appeals=f"{run}-appeals",
             holds=f"{run}-holds",
         ),
         redis=msgspec.structs.replace(settings.redis, prefix=run),

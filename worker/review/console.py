@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from worker.review.audit import Audit
 from worker.review.database import ENTRIES, FLAGS, Database
 from worker.review.decision_topic import DecisionTopic
-from worker.review.entry import Entry, name_of
+from worker.review.entry import Entry, mark_of, name_of
 from worker.review.follower import Follower
 from worker.review.known import read_known
 from worker.review.post_text import PostText
@@ -25,11 +25,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from worker.records import Action, Verdict
+    from worker.review.case import Case
     from worker.review.entry import Kind
     from worker.review.view import Standing
     from worker.settings import Settings
 
-Outcome = Literal["written", "written-before", "stale", "not-in-hand", "nothing-to-undo"]
+Outcome = Literal[
+    "written",
+    "written-before",
+    "stale",
+    "not-in-hand",
+    "nothing-to-undo",
+    "appealed-since",
+    "decided-before",
+]
 
 _REACH_S: Final = 20.0
 _AT_ONCE: Final = 500
@@ -99,6 +108,7 @@ class Console:
         verdict: Verdict,
         note: str,
         before: int,
+        appeals: str = "",
     ) -> Outcome:
         """Writes what a reviewer did about a flag; returns once it is committed and in the view.
 
@@ -110,12 +120,14 @@ class Console:
             note: in words.
             before: how many entries the reviewer had made on this flag when the form was shown. A form that
                 is sent again finds its entry written; one that is older than what was done since is `stale`.
+            appeals: `mark_of` the waiting appeals that the form showed. A verdict answers them; where others
+                have come in since, nothing is written.
 
         Raises:
             BrokerError: Kafka does not take it. The same form may be sent again.
         """
-        flag = standing.flag
-        if before < (count := standing.case.entries.get(reviewer, 0)):
+        flag, case = standing.flag, standing.case
+        if before < (count := case.entries.get(reviewer, 0)):
             name = name_of(flag.id, reviewer, before)
             mine = next((entry for entry in standing.entries if entry.name == name), None)
             same = mine is not None and (mine.kind, mine.verdict) == (kind, verdict)
@@ -125,6 +137,8 @@ class Console:
         if kind == "undo":
             if not count:
                 return "nothing-to-undo"
+        elif objection := _objection(case, reviewer, appeals):
+            return objection
         elif not self.queue.take(flag.id, reviewer, now_ms()):
             return "not-in-hand"
         entry = Entry(
@@ -136,16 +150,21 @@ class Console:
             verdict=verdict,
             note=note,
             at=datetime.now(UTC),
+            appeals=_answered(case, reviewer) if kind == "verdict" else (),
         )
         place = self._topic.write(entry)
         if place is not None:
             self._follower.wait_for(self.settings.topics.decisions, *place, _REACH_S)
-        self.audit.note(kind, reviewer, flag_id=flag.id, verdict=verdict, name=entry.name)
+        answered = {"appeals": entry.appeals} if entry.appeals else {}
+        self.audit.note(kind, reviewer, flag_id=flag.id, verdict=verdict, name=entry.name, **answered)
         self.queue.release(flag.id, reviewer)
         return "written" if place is not None else "written-before"
 
     def verdicts(self) -> tuple[dict[str, Mapping[str, Verdict]], dict[str, Verdict]]:
-        """What each reviewer said last of each flag that was decided on, and what is true of known ones."""
+        """What each reviewer said last of each flag that was decided on, and what is true of known ones.
+
+        Answers to appeals are left out: who gave one knew what the author says, and of appealed flags alone.
+        """
         share = self.settings.review.double_share
         given: dict[str, Mapping[str, Verdict]] = {}
         known: dict[str, Verdict] = {}
@@ -158,10 +177,26 @@ class Console:
                 some = rows[start : start + _AT_ONCE]
                 done = entries_of(connection, [row.id for row in some])
                 for row in some:
-                    given[row.id] = case_of(row.id, row.action, done.get(row.id, []), share).verdicts
+                    case = case_of(row.id, row.action, done.get(row.id, []), (), share)
+                    given[row.id] = {
+                        name: entry.verdict for name, entry in case.latest.items() if not entry.appeals
+                    }
                     if row.post_id in self._known:
                         known[row.id] = self._known[row.post_id]
         return given, known
+
+
+def _objection(case: Case, reviewer: str, shown: str) -> Outcome | None:
+    """Why a reviewer can't decide as things stand, the waiting appeals shown being those of this mark."""
+    if case.bars(reviewer):
+        return "decided-before"
+    return "appealed-since" if shown != mark_of(case.waiting) else None
+
+
+def _answered(case: Case, reviewer: str) -> tuple[str, ...]:
+    """Which appeals a reviewer's verdict answers: those that wait, and those of an answer that it changes."""
+    before = case.latest.get(reviewer)
+    return (*case.waiting, *(before.appeals if before is not None else ()))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Column,
     Float,
@@ -60,12 +61,35 @@ ENTRIES: Final = Table(
     Column("kind", String, nullable=False),
     Column("verdict", String, nullable=False),
     Column("note", String, nullable=False),
+    Column("appeals", JSON, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("partition", Integer, nullable=False),
     Column("offset", BigInteger, nullable=False),
 )
 Index("entries_flag", ENTRIES.c.flag_id, ENTRIES.c.partition, ENTRIES.c.offset)
 Index("entries_reviewer", ENTRIES.c.reviewer, ENTRIES.c.flag_id)
+
+# One row an appeal. One that names a flag or a post that is not there stands here too, without effect.
+APPEALS: Final = Table(
+    "appeals",
+    _TABLES,
+    Column("flag_id", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("post_id", String, nullable=False),
+    Column("statement", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+)
+
+# One row a record of the appeals topic that can't be read.
+UNUSABLE: Final = Table(
+    "unusable",
+    _TABLES,
+    Column("partition", Integer, primary_key=True),
+    Column("offset", BigInteger, primary_key=True),
+    Column("why", String, nullable=False),
+)
 
 # The next offset to read of each partition. It moves in the transaction that stores what was read.
 PLACES: Final = Table(
@@ -97,9 +121,9 @@ SESSIONS: Final = Table(
     Column("seen_ms", BigInteger, nullable=False),
 )
 
-VIEW: Final = (FLAGS, ENTRIES, PLACES)
+VIEW: Final = (FLAGS, ENTRIES, APPEALS, UNUSABLE, PLACES)
 # With another number the view is thrown away and read again from the topics.
-_VERSION: Final = 1
+_VERSION: Final = 2
 META: Final = Table("meta", _TABLES, Column("version", Integer, primary_key=True))
 
 _BUSY_S: Final = 10
@@ -126,8 +150,7 @@ class Database:
                     _TABLES.create_all(connection)
                     connection.execute(META.insert().values(version=_VERSION))
         except (ArgumentError, SQLAlchemyError, OSError, ModuleNotFoundError) as error:
-            why = str(getattr(error, "orig", None) or error).partition("\n")[0]
-            raise SettingsError(f"settings: review.database: it can't be opened: {why}") from error
+            raise _unopened(error) from error
 
     def read(self) -> Any:
         """A connection for reading, as a context manager."""
@@ -142,6 +165,24 @@ class Database:
         self._engine.dispose()
 
 
+def try_out(url: str) -> str:
+    """Connects to a database and changes nothing; says what answers.
+
+    Raises:
+        SettingsError: it can't be opened.
+    """
+    try:
+        engine = _engine(url)
+        try:
+            with engine.connect() as connection:
+                version = ".".join(map(str, connection.dialect.server_version_info or ()))
+                return f"{connection.dialect.name} {version}"
+        finally:
+            engine.dispose()
+    except (ArgumentError, SQLAlchemyError, OSError, ModuleNotFoundError) as error:
+        raise _unopened(error) from error
+
+
 def insert(connection: Connection, table: Table) -> Any:
     """An insert that can say what to do on a conflict; SQLite and PostgreSQL have the same words for it."""
     if connection.dialect.name == "postgresql":
@@ -151,6 +192,11 @@ def insert(connection: Connection, table: Table) -> Any:
     from sqlalchemy.dialects import sqlite  # noqa: PLC0415 - as above
 
     return sqlite.insert(table)
+
+
+def _unopened(error: Exception) -> SettingsError:
+    why = str(getattr(error, "orig", None) or error).partition("\n")[0]
+    return SettingsError(f"settings: review.database: it can't be opened: {why}")
 
 
 def _engine(url: str) -> Engine:
@@ -163,6 +209,9 @@ def _engine(url: str) -> Engine:
     address = make_url(url)
     if address.get_backend_name() not in {"sqlite", "postgresql"}:
         raise ArgumentError(f"neither SQLite nor PostgreSQL: {address.get_backend_name()}")
+    if address.drivername == "postgresql":
+        # SQLAlchemy 2.0 would take psycopg2.
+        address = address.set(drivername="postgresql+psycopg")
     if address.get_backend_name() != "sqlite":
         return create_engine(address, pool_pre_ping=True)
     engine = create_engine(address, connect_args={"timeout": _BUSY_S, "check_same_thread": False})

@@ -10,18 +10,21 @@ from __future__ import annotations
 
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import msgspec
 from msgspec import UNSET, Struct
 
 from worker.records import Decision, Verdict
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 NAME: Final = "flagstaff-decision"
 KIND: Final = "flagstaff-decision-kind"
 
-Kind = Literal["verdict", "undo", "hand-over", "appeal"]
-_WRITTEN_KINDS: Final[dict[str, Kind]] = {"verdict": "verdict", "undo": "undo", "hand-over": "hand-over"}
+Kind = Literal["verdict", "undo", "hand-over"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -31,9 +34,9 @@ class Entry(Struct, frozen=True, kw_only=True):
         name: its own; two entries with the same name are one.
         flag_id: the flag.
         post_id: the flag's post.
-        reviewer: who did it; in an appeal the author.
-        kind: a verdict; taking the reviewer's own latest standing verdict back; handing the flag to a lead;
-            or the author's appeal against the flag.
+        reviewer: who did it.
+        kind: a verdict; taking the reviewer's own latest standing verdict back; or handing the flag to a
+            lead.
         verdict: of a verdict; `unsure` otherwise.
         note: what was added in words.
         at: when.
@@ -59,6 +62,12 @@ def name_of(flag_id: str, reviewer: str, before: int) -> str:
     """
     written = f"{len(flag_id)}:{flag_id}{len(reviewer)}:{reviewer}{before}"
     return blake2b(written.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def mark_of(appeals: Iterable[str]) -> str:
+    """A short name of a set of appeals, by which a form says which ones were shown; empty for none."""
+    ids = sorted(appeals)
+    return blake2b(msgspec.json.encode(ids), digest_size=16).hexdigest() if ids else ""
 
 
 def to_record(entry: Entry) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
@@ -91,7 +100,7 @@ def from_record(record: Any) -> Entry | None:
         flag_id=decision.flag_id,
         post_id=decision.post_id,
         reviewer=decision.reviewer,
-        kind=_WRITTEN_KINDS.get(headers.get(KIND, "verdict"), "verdict"),
+        kind=next((kind for kind in KINDS if kind == headers.get(KIND)), "verdict"),
         verdict=decision.verdict,
         note="" if decision.note is UNSET else decision.note,
         at=decision.decided_at,

@@ -1,8 +1,9 @@
-"""Keeps the view at the end of the topics `flags` and `decisions`."""
+"""Keeps the view at the end of the topics `flags`, `decisions` and `appeals`."""
 
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -26,7 +27,7 @@ _PAUSE_S: Final = 1.0
 
 
 class Follower:
-    """Reads both topics in no group, on a thread of its own, from where the view stands.
+    """Reads the topics in no group, on a thread of its own, from where the view stands.
 
     What is read and how far go into the database in one transaction, so whatever happens to this process or
     to the database, the view is what the topics up to its places make of it.
@@ -130,18 +131,9 @@ class Follower:
 
     def _turn(self) -> None:
         polled = self._consumer.poll(timeout_ms=_POLL_MS, max_records=_POLL_RECORDS)
-        flags = [
-            one
-            for place, some in polled.items()
-            if place.topic == self._settings.topics.flags
-            for one in some
-        ]
-        decisions = [
-            one
-            for place, some in polled.items()
-            if place.topic == self._settings.topics.decisions
-            for one in some
-        ]
+        records: defaultdict[str, list[Any]] = defaultdict(list)
+        for place, some in polled.items():
+            records[place.topic] += some
         # The position moves over the markers of transactions too, which are never returned.
         places: Places = {}
         for place in self._consumer.assignment():
@@ -150,7 +142,11 @@ class Follower:
                 places[place.topic, place.partition] = position
         if not places:
             return
-        if bad := self._view.store(flags, decisions, places):
+        topics = self._settings.topics
+        bad = self._view.store(
+            records[topics.flags], records[topics.decisions], places, appeals=records[topics.appeals]
+        )
+        if bad:
             log.warning("review_records_unreadable", count=bad)
         with self._moved:
             self._places |= places
@@ -173,6 +169,7 @@ class Follower:
             consumer.assign(
                 _partitions(consumer, topics.flags, "flags")
                 + _partitions(consumer, topics.decisions, "decisions")
+                + _partitions(consumer, topics.appeals, "appeals")
             )
             self._consumer = consumer
             self._seek()

@@ -9,16 +9,22 @@ import msgspec
 from sqlalchemy import select
 
 from worker.review import charts
+from worker.review.appeal import appealed_flags, unusable
 from worker.review.console import now_ms
 from worker.review.database import FLAGS
+from worker.review.entry import mark_of
 from worker.review.reviewers import measure
+from worker.review.view import standing_of
+from worker.verdicts import outcome
 
 if TYPE_CHECKING:
+    from worker.records import Appeal
     from worker.review.console import Console
     from worker.review.entry import Entry
     from worker.review.queue import Filters
     from worker.review.sessions import Person
     from worker.review.view import Standing
+    from worker.verdicts import Outcome
 
 AUTHOR_FLAGS: Final = 200
 
@@ -30,6 +36,8 @@ ABSENT: Final = {
     "away": "Kafka does not answer. Load the page again in a moment.",
 }
 CANT_SAY: Final = {
+    "appealed-since": "An appeal came in since that page was shown, and stands below. Nothing was written.",
+    "decided-before": "You have decided on this flag before: somebody else answers the appeal.",
     "not-in-hand": "Somebody else has this post in hand now; nothing was written.",
     "stale": "You had done something else about this post since that page was shown; nothing was written.",
     "nothing-to-undo": "There is nothing of yours to take back.",
@@ -73,7 +81,10 @@ def flag_page(console: Console, person: Person, standing: Standing) -> dict[str,
         "bars_height": charts.height(bars),
         "half": charts.HALF,
         "holder": holder,
-        "decides": decides and holder in {None, person.name},
+        "decides": decides and not case.bars(person.name) and holder in {None, person.name},
+        "barred": decides and case.bars(person.name),
+        "appeals": _shown_appeals(standing),
+        "mark": mark_of(case.waiting),
         "in_hand": holder == person.name,
         "before": case.entries.get(person.name, 0),
         "mine": case.verdicts.get(person.name),
@@ -91,6 +102,29 @@ def author_page(console: Console, author_id: str) -> dict[str, Any]:
         "author": _record(console, author_id),
         "record": (charts.RECORD_WIDTH, charts.RECORD_HEIGHT),
         "most": AUTHOR_FLAGS,
+    }
+
+
+def appeals_page(console: Console) -> dict[str, Any]:
+    """Appeals that wait, those that were answered, and records of their topic that have no effect."""
+    share = console.settings.review.double_share
+    with console.database.read() as connection:
+        (waiting, waiting_total), (answered, answered_total) = (
+            appealed_flags(connection, waiting=which) for which in (True, False)
+        )
+        astray = unusable(connection)
+        standings = {
+            flag_id: standing
+            for flag_id in (*waiting, *answered)
+            if (standing := standing_of(connection, flag_id, share)) is not None
+        }
+    return {
+        "waiting": [standings[flag_id] for flag_id in waiting],
+        "waiting_total": waiting_total,
+        "answered": [(standings[flag_id].flag, _shown_appeals(standings[flag_id])) for flag_id in answered],
+        "answered_total": answered_total,
+        "unusable": astray,
+        "topic": console.settings.topics.appeals,
     }
 
 
@@ -118,6 +152,15 @@ def moment(milliseconds: int) -> str:
         return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M} UTC"
     except (ValueError, OverflowError, OSError):
         return "unknown"
+
+
+def _shown_appeals(standing: Standing) -> list[tuple[Appeal, Outcome | None]]:
+    """Appeals in the order in which they came, each with its outcome; None where it waits."""
+    answers = standing.case.answers
+    return [
+        (appeal, outcome(answers[appeal.id].verdict) if appeal.id in answers else None)
+        for appeal in standing.appeals
+    ]
 
 
 def _shown_entries(person: Person, standing: Standing) -> list[Entry]:

@@ -108,11 +108,20 @@ class Queue:
         """
         with self._database.write() as connection:
             states = ("appealed", "handed-over", "open") if lead else ("appealed", "open")
+            decided_before = exists().where(
+                ENTRIES.c.flag_id == FLAGS.c.id,
+                ENTRIES.c.reviewer == reviewer,
+                ENTRIES.c.kind == "verdict",
+                # An answer to an appeal that was taken back may be given again.
+                func.json_array_length(ENTRIES.c.appeals) == 0,
+            )
             mine = (
                 select(LOCKS.c.flag_id)
                 .join(FLAGS, FLAGS.c.id == LOCKS.c.flag_id)
                 .where(LOCKS.c.reviewer == reviewer, LOCKS.c.until_ms > now_ms)
                 .where(FLAGS.c.state.in_(states))
+                # An appeal that came in while it was in the hand of who had decided: somebody else answers.
+                .where(or_(FLAGS.c.state != "appealed", ~decided_before))
             )
             in_hand: str | None = connection.execute(mine).scalar()
             if in_hand is not None:

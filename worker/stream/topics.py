@@ -29,6 +29,7 @@ def create_topics(settings: Settings, *, partitions: int, replication: int) -> l
         topics.flags: plain,
         topics.dead_letters: plain | {"configs": {"max.message.bytes": str(_DEAD_LETTER_BYTES)}},
         topics.decisions: plain,
+        topics.appeals: plain,
         # A hold stands until it is lifted, however long that takes.
         topics.holds: plain | {"num_partitions": 1, "configs": {"cleanup.policy": "compact"}},
     }

@@ -10,22 +10,19 @@ from starlette.routing import Route
 from worker.records import Verdict
 from worker.review.access import RefusedError
 from worker.review.console import now_ms
+from worker.review.entry import KINDS
 from worker.review.routes.standing import redirect, standing_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from starlette.responses import Response
 
     from worker.review.console import Console
-    from worker.review.entry import Kind
     from worker.review.routes.gate import Gate
     from worker.review.sessions import Person
     from worker.review.view import Standing
 
 _DECIDING: Final = ("reviewer", "lead")
 _LONGEST_NOTE: Final = 2_000
-_KINDS: Final[Mapping[str, Kind]] = {"verdict": "verdict", "undo": "undo", "hand-over": "hand-over"}
 _VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
 
 
@@ -63,8 +60,11 @@ class Deciding:
     def _take(self, person: Person, form: dict[str, str]) -> Response:
         standing = standing_for(self._console, form.get("id", ""), person)
         _may_decide(person, standing)
-        taken = self._console.queue.take(standing.flag.id, person.name, now_ms())
-        return redirect("/flag", {"id": standing.flag.id} | ({} if taken else {"said": "not-in-hand"}))
+        flag_id = standing.flag.id
+        if standing.case.bars(person.name):
+            return redirect("/flag", {"id": flag_id, "said": "decided-before"})
+        taken = self._console.queue.take(flag_id, person.name, now_ms())
+        return redirect("/flag", {"id": flag_id} | ({} if taken else {"said": "not-in-hand"}))
 
     def _release(self, person: Person, form: dict[str, str]) -> Response:
         self._console.queue.release(form.get("id", ""), person.name)
@@ -72,7 +72,7 @@ class Deciding:
 
     def _act(self, person: Person, form: dict[str, str]) -> Response:
         standing = standing_for(self._console, form.get("id", ""), person)
-        kind = _KINDS.get(form.get("kind", ""))
+        kind = next((one for one in KINDS if one == form.get("kind")), None)
         verdict = next((one for one in _VERDICTS if one == form.get("verdict", "unsure")), None)
         before, note = form.get("before", ""), form.get("note", "").strip()
         if kind is None or verdict is None or not (before.isdecimal() and len(before) < 9):  # noqa: PLR2004 - far more than anybody does
@@ -92,6 +92,7 @@ class Deciding:
             verdict=verdict if kind == "verdict" else "unsure",
             note=note,
             before=int(before),
+            appeals=form.get("appeals", ""),
         )
         if outcome not in {"written", "written-before"}:
             return redirect("/flag", {"id": standing.flag.id, "said": outcome})

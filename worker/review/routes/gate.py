@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
@@ -91,6 +92,8 @@ class Gate:
             why=str(error),
             address=request.client.host if request.client else "",
         )
+        if self._review.access == "oidc" and error.status == HTTPStatus.UNAUTHORIZED:
+            return self.page("sign_in.html", None, status=error.status, sentence=str(error))
         return self.page("message.html", None, status=error.status, title="Refused", sentence=str(error))
 
     def page(self, template: str, person: Person | None, *, status: int = 200, **values: Any) -> Response:

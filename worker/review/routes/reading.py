@@ -12,6 +12,7 @@ from worker.review.access import RefusedError
 from worker.review.case import State
 from worker.review.pages import (
     CANT_SAY,
+    appeals_page,
     audit_page,
     author_page,
     flag_page,
@@ -22,6 +23,7 @@ from worker.review.pages import (
 from worker.review.queue import Filters
 from worker.review.routes.standing import standing_for
 from worker.review.sessions import ROLES
+from worker.verdicts import outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +40,7 @@ _STATES: Final[tuple[State, ...]] = get_args(State)
 
 
 class Reading:
-    """Queue, flag, author, people, audit trail.
+    """Queue, flag, author, appeals, people, audit trail.
 
     Args:
         console: what is shown.
@@ -57,6 +59,7 @@ class Reading:
             Route("/", get(self._queue)),
             Route("/flag", get(self._flag)),
             Route("/author", get(self._author)),
+            Route("/appeals", get(self._appeals)),
             Route("/people", self._gate.get(("lead", "auditor"), self._people)),
             Route("/audit", self._gate.get(("auditor",), self._audit)),
         ]
@@ -83,6 +86,10 @@ class Reading:
         self._console.audit.note("saw-author", person.name, author_id=author_id)
         return self._gate.page("author.html", person, **author_page(self._console, author_id))
 
+    def _appeals(self, request: Request, person: Person) -> Response:
+        del request
+        return self._gate.page("appeals.html", person, **appeals_page(self._console))
+
     def _people(self, request: Request, person: Person) -> Response:
         del request
         return self._gate.page("people.html", person, **people_page(self._console))
@@ -100,6 +107,7 @@ class Reading:
         return {
             "entry": mine[-1],
             "before": len(mine),
+            "outcome": outcome(mine[-1].verdict) if mine[-1].appeals else None,
             "was_hidden": self._review.hide_until_verdict and not is_hidden(self._console, person, standing),
         }
 
