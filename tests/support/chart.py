@@ -139,6 +139,19 @@ SETS: Final[Mapping[str, Mapping[str, Any]]] = {
             "settings": {"review": {"known_file": "/etc/flagstaff/known.jsonl"}},
         }
     },
+    "console, signed in at a provider": {
+        "console": {
+            "enabled": True,
+            "access": "oidc",
+            "replicas": 2,
+            "hosts": ["staff.example.net"],
+            "settings": {"review": {"oidc": {"issuer": "https://id.example", "client_id": "flagstaff"}}},
+            "existingSecret": "console",
+            "secretKeys": {"review.oidc.client_secret": "client-secret"},
+            "database": {"existingSecret": "postgres"},
+            "ingress": _INGRESS,
+        }
+    },
     "replay": {"replay": _REPLAY, "redis": {"url": "redis://redis:6379/0"}},
     "replay, signed": {
         "replay": {
@@ -151,6 +164,11 @@ SETS: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "redrive": {"redrive": {"enabled": True, "stage": "detect", "errorContains": "a b", "limit": 10}},
     "redrive each night": {"redrive": {"enabled": True, "schedule": "0 3 * * *", "maxAttempts": 0}},
+    "transparency": {"transparency": {"enabled": True}},
+    "transparency, kept elsewhere": {
+        "transparency": {"enabled": True, "volume": {"existingClaim": "reports"}, "minimum": 20},
+        "worker": {"model": {"volume": {"persistentVolumeClaim": {"claimName": "models"}}}},
+    },
     "monitoring": {
         "monitoring": {
             "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
@@ -184,6 +202,7 @@ SETS: Final[Mapping[str, Mapping[str, Any]]] = {
         "console": {**_PROXY, "database": {"existingSecret": "postgres"}, "ingress": _INGRESS},
         "replay": _REPLAY,
         "redrive": {"enabled": True},
+        "transparency": {"enabled": True},
         "monitoring": {
             "serviceMonitor": {"enabled": True},
             "rules": {"enabled": True},

@@ -1,6 +1,6 @@
 {{/* Pod of a job that reads with a worker's settings: dict root, component, worker (its name), args, env, mounts,
-volumes, kafkaSecret, redis (whether it needs Redis), model (whether it decides, hence needs the worker's
-detector, resources and nodes), annotations. */}}
+volumes, kafkaSecret, redis (whether it needs Redis), model (whether it reads the worker's model directory),
+decides (whether it takes the worker's resources and nodes). */}}
 {{- define "flagstaff.jobPod" -}}
 {{- $worker := include "flagstaff.worker" (dict "root" .root "name" .worker) | fromYaml -}}
 {{- $secret := .kafkaSecret | default $worker.kafkaExistingSecret -}}
@@ -28,7 +28,7 @@ spec:
         {{- include "flagstaff.kafkaEnv" . | nindent 8 }}
         {{- end }}
       resources:
-        {{- if .model }}
+        {{- if .decides }}
         {{- include "flagstaff.resources" $worker | nindent 8 }}
         {{- else }}
         requests: {cpu: 100m, memory: 256Mi}
@@ -58,7 +58,7 @@ spec:
     {{- with .volumes }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
-  {{- if .model }}
+  {{- if .decides }}
   {{- include "flagstaff.placement" $worker | nindent 2 }}
   {{- end }}
 {{- end -}}
