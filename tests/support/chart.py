@@ -237,6 +237,10 @@ class Rendered:
         (found,) = (one for one in self.of(kind) if one["metadata"]["name"].endswith(ending))
         return found
 
+    def configs(self) -> dict[str, dict[str, str]]:
+        """The files of each ConfigMap."""
+        return {one["metadata"]["name"]: one["data"] for one in self.of("ConfigMap")}
+
     def pods(self) -> Iterator[tuple[str, Manifest]]:
         """Every pod that would be made: its owner's kind and name, its template."""
         for one in self.manifests:
