@@ -5,10 +5,10 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test soak bench gpu lint types format docs lock clean
+.PHONY: help venv demo test cluster-test soak bench gpu lint types format docs lock clean
 
 help:  ## Show what there is.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 venv: $(STAMP)  ## Make .venv with all that demo, tests and benchmarks need.
 
@@ -24,7 +24,10 @@ demo: venv  ## See it work: embedded Kafka and Valkey, the real worker, a table 
 	$(BIN)/flagstaff demo
 
 test: venv  ## Run the tests but the long runs.
-	$(BIN)/python -m pytest -m "not soak" -n 3 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not soak and not cluster" -n 3 --dist loadfile $(PYTEST_ARGS)
+
+cluster-test: venv  ## The chart on the Kubernetes cluster that FLAGSTAFF_TEST_KUBECONFIG names: docs/kubernetes.md.
+	$(BIN)/python -m pytest -m cluster $(PYTEST_ARGS) tests/deploy
 
 soak: venv  ## The long runs, bounded, each with a printed table.
 	$(BIN)/python -m pytest -m soak --timeout 0 --capture no $(PYTEST_ARGS)

@@ -42,7 +42,13 @@ _PROXY: Final = {
     "proxyPort": 4180,
     "existingSecret": "console",
     "secretKeys": {"review.proxy_secret": "proxy-secret"},
-    "extraContainers": [{"name": "proxy", "image": "proxy:1"}],
+    "extraContainers": [
+        {
+            "name": "proxy",
+            "image": "proxy:1",
+            "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        }
+    ],
 }
 _INGRESS: Final = {
     "enabled": True,
