@@ -5,9 +5,14 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from worker.records import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 REGISTRY: Final = CollectorRegistry(auto_describe=True)
 
@@ -15,8 +20,15 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 _SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
-def _counter(name: str, meaning: str, *labels: str) -> Counter:
-    return Counter(f"flagstaff_{name}", meaning, labels, registry=REGISTRY)
+def _counter(name: str, meaning: str, *labels: str, known: Iterable[str] = ()) -> Counter:
+    """A counter; `known` values of its only label are served from the start, at 0.
+
+    Prometheus sees no increase from a series that is not there to its first value.
+    """
+    counter = Counter(f"flagstaff_{name}", meaning, labels, registry=REGISTRY)
+    for value in known:
+        counter.labels(value)
+    return counter
 
 
 def _gauge(name: str, meaning: str, *labels: str) -> Gauge:
@@ -29,7 +41,9 @@ def _histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str
 
 POSTS: Final = _counter("posts_total", "Records read from the posts topic, committed or not.")
 TOMBSTONES: Final = _counter("tombstones_total", "Records without a value (deleted posts), passed over.")
-DECISIONS: Final = _counter("decisions_total", "Posts decided and committed, by action.", "action")
+DECISIONS: Final = _counter(
+    "decisions_total", "Posts decided and committed, by action.", "action", known=get_args(Action)
+)
 DEAD_LETTERS: Final = _counter(
     "dead_letters_total", "Dead letters committed, by stage and reason.", "stage", "reason"
 )
@@ -62,6 +76,7 @@ DETECTOR_SWITCHES: Final = _counter(
     "detector_switches_total",
     "Reloads of detector and policy by outcome: switched, unchanged, refused.",
     "outcome",
+    known=("switched", "unchanged", "refused"),
 )
 
 STAGE: Final = _gauge(
@@ -73,6 +88,7 @@ SHADOW_POSTS: Final = _counter(
     "Posts that the challenger was to decide beside the live one: decided, skipped (no room), failed, lost "
     "(not published).",
     "outcome",
+    known=("decided", "skipped", "failed", "lost"),
 )
 SHADOW_DECISIONS: Final = _counter(
     "shadow_decisions_total", "What the challenger would have done, and what was done.", "action", "live"
@@ -83,7 +99,12 @@ SHADOW_SIGNALS_MISSING: Final = _counter(
     "shadow_signals_missing_total", "The challenger's own signals that could not be read, by name.", "signal"
 )
 
-CACHE: Final = _counter("cache_lookups_total", "Score look-ups by result: hit, miss, unavailable.", "result")
+CACHE: Final = _counter(
+    "cache_lookups_total",
+    "Score look-ups by result: hit, miss, unavailable.",
+    "result",
+    known=("hit", "miss", "unavailable"),
+)
 REDIS_FAILURES: Final = _counter("redis_failures_total", "Calls to Redis that failed, by purpose.", "purpose")
 REDIS_BREAKER: Final = _gauge("redis_breaker_open", "1 while Redis is left alone after failures.")
 SIGNALS_MISSING: Final = _counter(

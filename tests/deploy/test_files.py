@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.monitoring import FILES
+from worker.monitoring.files import FILES
 
 FOLDER = Path(__file__).parents[2] / "helm/flagstaff/files"
 

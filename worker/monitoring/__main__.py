@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from worker.monitoring import FILES
+from worker.monitoring.files import FILES
 
 
 def main() -> None:

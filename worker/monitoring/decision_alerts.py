@@ -31,7 +31,7 @@ ALERTS: Final = (
         f"sum by ({JOB}) ({name(m.REDIS_BREAKER)}) > 0",
         "5m",
         "warning",
-        f"{HERE}: {{{{ $value }}}} processes go on without Redis",
+        f"{HERE}: Redis is left alone, by so many processes: {{{{ $value }}}}",
         "Redis fails: scores are computed again, and signals are missing in the flags. The worker is slower.",
     ),
     Alert(

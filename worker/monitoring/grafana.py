@@ -1,6 +1,6 @@
 """Rows of panels as a dashboard in Grafana's JSON model (https://grafana.com/docs/grafana/latest/dashboards/).
 
-The schema version is that of Grafana 10.4; newer ones migrate it when they load it.
+The schema version is that of Grafana 10.4 and 11.0; newer ones migrate it when they load it.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import re
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from worker.metrics import DETECTOR_INFO, PARTITIONS, metrics_table
+from worker.metrics import DETECTOR_INFO, PARTITIONS
 from worker.monitoring.promql import SELECTED, name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from worker.metrics import Declared
     from worker.monitoring.panel import Panel, Query, Row
 
 UID: Final = "flagstaff"
@@ -28,8 +29,14 @@ _NAME: Final = re.compile(r"flagstaff_[a-z_]+")
 _PARTS: Final = re.compile(r"_(bucket|sum|count)$")
 
 
-def dashboard(rows: Sequence[Row]) -> str:
-    """The dashboard as a file that Grafana provisions or imports."""
+def dashboard(rows: Sequence[Row], metrics: Sequence[Declared]) -> str:
+    """The dashboard as a file that Grafana provisions or imports.
+
+    Args:
+        rows: what it shows.
+        metrics: whose meanings its panels give as descriptions.
+    """
+    meanings = {metric.name: metric.meaning for metric in metrics}
     model = {
         "uid": UID,
         "title": "Flagstaff",
@@ -45,7 +52,7 @@ def dashboard(rows: Sequence[Row]) -> str:
         "annotations": {"list": []},
         "links": [],
         "templating": {"list": _variables()},
-        "panels": list(_panels(rows)),
+        "panels": list(_panels(rows, meanings)),
     }
     return json.dumps(model, indent=2, ensure_ascii=False) + "\n"
 
@@ -66,7 +73,6 @@ def _variable(label: str, query: str) -> dict[str, Any]:
         "type": "query",
         "datasource": _SOURCE,
         "query": {"query": query, "refId": label},
-        "definition": query,
         "refresh": 2,  # whenever the time range changes
         "sort": 1,
         "multi": True,
@@ -77,7 +83,7 @@ def _variable(label: str, query: str) -> dict[str, Any]:
     }
 
 
-def _panels(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
+def _panels(rows: Sequence[Row], meanings: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     numbers = count(1)
     top = 0
     for row in rows:
@@ -97,7 +103,7 @@ def _panels(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
             if left + width > _COLUMNS:
                 left, below = 0, top
             inside.append(
-                _panel(panel, next(numbers), {"x": left, "y": below, "w": width, "h": height}),
+                _panel(panel, next(numbers), {"x": left, "y": below, "w": width, "h": height}, meanings)
             )
             left, top = left + width, max(top, below + height)
         if row.closed:
@@ -110,7 +116,7 @@ def _panels(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
             yield from inside
 
 
-def _panel(panel: Panel, number: int, place: dict[str, int]) -> dict[str, Any]:
+def _panel(panel: Panel, number: int, place: dict[str, int], meanings: Mapping[str, str]) -> dict[str, Any]:
     defaults: dict[str, Any] = {"unit": panel.unit, "min": 0}
     if panel.most is not None:
         defaults["max"] = panel.most
@@ -137,7 +143,7 @@ def _panel(panel: Panel, number: int, place: dict[str, int]) -> dict[str, Any]:
         "id": number,
         "type": panel.kind,
         "title": panel.title,
-        "description": _description(panel),
+        "description": _description(panel, meanings),
         "datasource": _SOURCE,
         "gridPos": place,
         "fieldConfig": {"defaults": defaults, "overrides": []},
@@ -157,9 +163,8 @@ def _target(query: Query, ref: str) -> dict[str, Any]:
     }
 
 
-def _description(panel: Panel) -> str:
+def _description(panel: Panel, meanings: Mapping[str, str]) -> str:
     """The note, and what the metrics that are asked mean, as they are declared."""
-    meanings = {metric.name: metric.meaning for metric in metrics_table()}
     asked = dict.fromkeys(
         _PARTS.sub("", found) for query in panel.queries for found in _NAME.findall(query.expression)
     )

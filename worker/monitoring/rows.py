@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from worker.metrics import Declared, metrics_table
 from worker.monitoring.decision_rows import ACTION_RATE, RELEASE
 from worker.monitoring.detector_rows import CACHE, DETECTOR
 from worker.monitoring.panel import Panel, Query, Row, Unit
 from worker.monitoring.promql import SELECTED, WINDOW
 from worker.monitoring.stream_rows import AT_A_GLANCE, DEAD_LETTERS, STREAM
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.metrics import Declared
+
 _ROWS: Final = (AT_A_GLANCE, STREAM, DETECTOR, CACHE, DEAD_LETTERS, ACTION_RATE, RELEASE)
 
 
-def rows() -> tuple[Row, ...]:
-    """All rows. The last one has what no other shows, so that a new metric is seen from its first day."""
+def rows(metrics: Sequence[Declared]) -> tuple[Row, ...]:
+    """All rows. The last one has those of the metrics that no other shows: a new one is seen at once."""
     shown = " ".join(query.expression for row in _ROWS for panel in row.panels for query in panel.queries)
     names = set(re.findall(r"flagstaff_\w+", shown))
     others = tuple(
         _plain(metric)
-        for metric in metrics_table()
+        for metric in metrics
         if not names & {metric.name, *(f"{metric.name}{part}" for part in ("_bucket", "_sum", "_count"))}
     )
     return (*_ROWS, *([Row("More", others, closed=True)] if others else []))

@@ -49,10 +49,10 @@ ALERTS: Final = (
     Alert(
         "FlagstaffRestarting",
         f"changes(process_start_time_seconds[30m]) > 2\n"
-        f"and on ({PROCESS}) count_over_time({name(m.PARTITIONS)}[30m]) > 0",
+        f"and on ({PROCESS}) count_over_time({name(m.PARTITIONS)}[30m])",
         "0m",
         "critical",
-        f"{THERE}: started {{{{ $value }}}} times in half an hour",
+        f"{THERE}: started anew {{{{ $value }}}} times in half an hour",
         "It ends again and again: a post kills it, a breaker trips, or it is fenced. Its log says why.",
     ),
     Alert(

@@ -53,6 +53,8 @@ class Source:
         # Where each partition was first read from: the place to go back to while nothing is committed.
         self._origins: dict[TopicPartition, int] = {}
         self._member: str | None = None
+        # The partitions that the lag metric has a series of.
+        self._measured: set[int] = set()
         self._consumer = KafkaConsumer(
             partition_assignment_strategy=[_ASSIGNORS[settings.assignment]], **options
         )
@@ -163,8 +165,13 @@ class Source:
         return place if place is not None and place.member_id == self._member else None
 
     def measure_lag(self) -> None:
-        """Sets the lag metric of every partition owned, from the latest fetches."""
-        for partition in self._consumer.assignment():
+        """Sets the lag metric of every partition owned, from the latest fetches; others have none."""
+        assigned = self._consumer.assignment()
+        for gone in self._measured - {partition.partition for partition in assigned}:
+            # Its new owner tells its lag now: a sum over all workers would count it twice.
+            LAG.remove(str(gone))
+            self._measured.discard(gone)
+        for partition in assigned:
             try:
                 end = self._consumer.highwater(partition)
                 position = self._consumer.position(partition, timeout_ms=0)
@@ -172,6 +179,7 @@ class Source:
                 continue
             if end is not None and position is not None:
                 LAG.labels(partition=str(partition.partition)).set(max(0, end - position))
+                self._measured.add(partition.partition)
 
     def close(self, timeout_s: float) -> None:
         """Leaves the group (a static member keeps its place) and disconnects."""
