@@ -33,6 +33,7 @@ SUMMARIES: Final = {
     "backtest": "Try other detectors and policies on a range of posts.",
     "verify": "Check a replay's or a backtest's outputs against its manifest.",
     "review": "Serve the console in which the staff decide about flags.",
+    "explain": "Write the notice to an author, in plain words, from a flag.",
     "transparency": "Write the report on a period for the public.",
     "redrive": "Send dead letters back to the posts topic.",
     "stage": "Let a new detector or policy go out in stages, or take it back.",

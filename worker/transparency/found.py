@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from collections import Counter
 
     from worker.records import Action, Appeal
+    from worker.review.entry import Entry
     from worker.transparency.lateness import Lateness
     from worker.transparency.outcomes import Outcomes
-    from worker.transparency.reviews import Said
 
 
 class Period(NamedTuple):
@@ -56,7 +56,7 @@ class Found(NamedTuple):
         deciders: how many flags each detector has a part in.
         lateness: when posts were overdue.
         actions: what the flags propose on which the staff decided in the period.
-        said: what the staff said before its end.
+        entries: what the staff did before its end.
         appeals: the appeals before its end.
         expired: the topics, as the settings call them, whose oldest records were deleted, so that some of the
             period may be missing.
@@ -68,7 +68,7 @@ class Found(NamedTuple):
     deciders: Counter[Decider]
     lateness: Lateness
     actions: dict[str, Action]
-    said: list[Said]
+    entries: list[Entry]
     appeals: list[Appeal]
     expired: tuple[str, ...]
     unreadable: Counter[str]

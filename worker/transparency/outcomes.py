@@ -8,7 +8,7 @@ from worker.records import Action
 from worker.stream.dead_letters import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from worker.replay.plan import Range
 
@@ -32,9 +32,10 @@ class Outcomes:
         again: flags and dead letters of posts that had one before.
     """
 
-    def __init__(self, ranges: Iterable[Range]) -> None:
+    def __init__(self, ranges: Sequence[Range]) -> None:
         self._first = {of.partition: of.first for of in ranges}
         self._codes = {of.partition: bytearray(of.end - of.first) for of in ranges}
+        self._expired = {of.partition: of.expired for of in ranges}
         self.gone = 0
         self.again = 0
 
@@ -43,15 +44,20 @@ class Outcomes:
         codes = self._codes.get(partition)
         return codes is not None and 0 <= offset - self._first[partition] < len(codes)
 
+    def may_have_expired(self, partition: int, offset: int) -> bool:
+        """Whether a place lies before the range where records were deleted that may have been of it."""
+        expired = self._expired.get(partition)
+        return expired is not None and expired[0] <= offset <= expired[1]
+
     def post(self, partition: int, offset: int) -> None:
         """A record of the range."""
         self._codes[partition][offset - self._first[partition]] = _WAITING
 
     def decided(self, partition: int, offset: int, outcome: Outcome) -> bool:
-        """A flag or a dead letter of a place in the range; False where its post is not on the topic."""
+        """A flag or a dead letter; False where its post is not on the topic, or no longer."""
         codes = self._codes[partition]
         place = offset - self._first[partition]
-        before = codes[place]
+        before = codes[place] if place >= 0 else _NOTHING
         if before == _NOTHING:
             self.gone += 1
             return False

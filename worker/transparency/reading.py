@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
 import msgspec
 
-from worker.records import Appeal, Decision, Flag
+from worker.records import Appeal, Flag
 from worker.replay.kafka_range import KafkaRange
 from worker.review.entry import from_record
 from worker.signals.facts import milliseconds
@@ -17,7 +17,7 @@ from worker.stream.dead_letters import SOURCE, STAGE, Stage
 from worker.transparency.found import Decider, Found
 from worker.transparency.lateness import Lateness
 from worker.transparency.outcomes import Outcomes
-from worker.transparency.reviews import Said, decided_on
+from worker.transparency.reviews import decided_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from worker.records import Action
     from worker.replay.plan import Range
     from worker.replay.reading import Read
+    from worker.review.entry import Entry
     from worker.settings import Settings
     from worker.transparency.found import Period
 
@@ -36,7 +37,6 @@ _CLOCKS_MS: Final = 3_600_000
 _What = Literal["posts", "flags", "dead_letters", "decisions", "appeals"]
 _STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 _FLAG: Final = msgspec.json.Decoder(Flag)
-_DECISION: Final = msgspec.json.Decoder(Decision)
 _APPEAL: Final = msgspec.json.Decoder(Appeal)
 
 
@@ -67,7 +67,7 @@ class _Topics:
 
     def read(self) -> Found:
         period = self._period
-        said = list(self._said())
+        entries = list(self._entries())
         appeals = list(self._appeals())
         outcomes, tombstones = self._posts()
         # Dead letters before flags: a post that was decided after all has its flag.
@@ -75,7 +75,7 @@ class _Topics:
             outcomes.decided(partition, offset, stage)
         lateness = Lateness(period.start_ms, period.end_ms, period.late_ms)
         deciders: Counter[Decider] = Counter()
-        wanted = decided_on(said, period.start, period.end)
+        wanted = decided_on(entries, period.start, period.end)
         actions: dict[str, Action] = {}
         for record, flag in self._flags(outcomes):
             if not outcomes.decided(flag.source.partition, flag.source.offset, flag.action):
@@ -96,7 +96,7 @@ class _Topics:
             deciders,
             lateness,
             actions,
-            said,
+            entries,
             appeals,
             tuple(dict.fromkeys(self._expired)),
             self._unreadable,
@@ -136,17 +136,24 @@ class _Topics:
                 self._unreadable["flags"] += 1
                 continue
             of = flag.source
-            if of.topic == self._settings.topics.posts and outcomes.covers(of.partition, of.offset):
+            if of.topic == self._settings.topics.posts and (
+                outcomes.covers(of.partition, of.offset)
+                # Of a post that is gone the flag alone knows the time.
+                or (
+                    outcomes.may_have_expired(of.partition, of.offset)
+                    and self._period.start_ms <= of.timestamp < self._period.end_ms
+                )
+            ):
                 yield record, flag
 
-    def _said(self) -> Iterator[Said]:
+    def _entries(self) -> Iterator[Entry]:
         name = self._settings.topics.decisions
         for of, record in self._since("decisions", 0):
             entry = from_record(_Placed(name, of.partition, record.offset, record.value, record.headers))
             if entry is None:
                 self._unreadable["decisions"] += 1
             elif entry.at < self._period.end:
-                yield Said(entry, _DECISION.decode(record.value or b""))
+                yield entry
 
     def _appeals(self) -> Iterator[Appeal]:
         for _, record in self._since("appeals", 0):

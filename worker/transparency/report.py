@@ -86,7 +86,8 @@ class BiasTable(Struct, frozen=True, kw_only=True):
         decided: whether it is one of the period's detectors.
         humans: human texts inside its range.
         wrongly: share of them that it flags.
-        groups: the same by groups.
+        groups: the same by groups, of those with at least the minimum of texts.
+        smaller: the names of the other groups.
         limits: what these figures can't tell.
     """
 
@@ -96,6 +97,7 @@ class BiasTable(Struct, frozen=True, kw_only=True):
     humans: int
     wrongly: Rate
     groups: tuple[GroupOutcome, ...]
+    smaller: tuple[str, ...]
     limits: tuple[str, ...]
 
 
@@ -168,8 +170,8 @@ def transparency(
     def safe(cell: Cell) -> Cell:
         return suppressed(cell, minimum)
 
-    reviews = reviewed(found.said, found.actions, period.start, period.end)
-    received, answered = appealed(found.appeals, found.said, period.start, period.end)
+    reviews = reviewed(found.entries, found.actions, period.start, period.end)
+    received, answered = appealed(found.appeals, found.entries, period.start, period.end)
     shared = safe(reviews.shared)
     told = shared.count is not None and all(part.count is not None for part in shared.parts)
     digests = {one.digest for one in found.deciders}
@@ -196,7 +198,7 @@ def transparency(
         appeals=safe(received),
         earlier_appeals=safe(answered),
         downtime=_downtime(period, found, minimum),
-        bias=None if evaluation is None else _bias(evaluation, digests),
+        bias=None if evaluation is None else _bias(evaluation, digests, minimum),
         incomplete=found.expired,
         unreadable=dict(sorted(found.unreadable.items())),
     )
@@ -229,16 +231,18 @@ def _downtime(period: Period, found: Found, minimum: int) -> Downtime:
     )
 
 
-def _bias(evaluation: Evaluation, digests: set[str]) -> BiasTable | None:
+def _bias(evaluation: Evaluation, digests: set[str], minimum: int) -> BiasTable | None:
     bias = evaluation.bias
     if bias is None:
         return None
+    groups = tuple(one for one in bias.groups if one.wrongly is not None and one.wrongly.of >= minimum)
     return BiasTable(
         detector=bias.detector,
         digest=bias.digest,
         decided=bias.digest in digests,
         humans=bias.humans,
         wrongly=bias.wrongly,
-        groups=bias.groups,
+        groups=groups,
+        smaller=tuple(f"{one.of}: {one.group}" for one in bias.groups if one not in groups),
         limits=bias.limits,
     )

@@ -97,8 +97,10 @@ def ranges(cell: Cell) -> list[tuple[float, float]]:
 
 LEAVES = st.integers(0, 14).map(lambda count: Cell("leaf", count))
 TREES = st.recursive(
-    LEAVES, lambda inner: st.lists(inner, min_size=1, max_size=4).map(lambda some: total("sum", *some)), max_leaves=9
-)  # fmt: skip
+    LEAVES,
+    lambda inner: st.lists(inner, min_size=1, max_size=4).map(lambda some: total("sum", *some)),
+    max_leaves=9,
+)
 
 
 @settings(max_examples=100, deadline=None)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, get_args
 
+from markupsafe import Markup
 from starlette.routing import Route
 
+from worker.about.facts import evaluation_of, facts_of
+from worker.about.page import body
 from worker.records import Action
 from worker.review.access import RefusedError
 from worker.review.case import State
@@ -51,6 +54,8 @@ class Reading:
         self._console = console
         self._review = console.settings.review
         self._gate = gate
+        # The page's own templates have escaped what is in it.
+        self._about = Markup(body(facts_of(console.settings, evaluation_of(console.settings))))  # noqa: S704
 
     def routes(self) -> list[Route]:
         """The routes."""
@@ -59,6 +64,7 @@ class Reading:
             Route("/", get(self._queue)),
             Route("/flag", get(self._flag)),
             Route("/author", get(self._author)),
+            Route("/about", get(self._tell)),
             Route("/appeals", get(self._appeals)),
             Route("/people", self._gate.get(("lead", "auditor"), self._people)),
             Route("/audit", self._gate.get(("auditor",), self._audit)),
@@ -89,6 +95,10 @@ class Reading:
     def _appeals(self, request: Request, person: Person) -> Response:
         del request
         return self._gate.page("appeals.html", person, **appeals_page(self._console))
+
+    def _tell(self, request: Request, person: Person) -> Response:
+        del request
+        return self._gate.page("about.html", person, about=self._about)
 
     def _people(self, request: Request, person: Person) -> Response:
         del request
