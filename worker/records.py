@@ -114,7 +114,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     """What a member of staff decided about a flag.
 
     `appeals` is there in the outcome of an appeal alone: the ids of the appeals that it answers. `machine`
-    upholds the flag, `human` and `unsure` overturn it.
+    upholds the flag, `human` and `unsure` overturn it. `exercise` is there where the text is one whose author
+    is known, put before the staff to measure them: such a decision is about nobody.
     """
 
     schema: Literal["decision.v1"] = "decision.v1"
@@ -125,6 +126,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     note: str | UnsetType = UNSET
     decided_at: Timestamp
     appeals: tuple[str, ...] | UnsetType = UNSET
+    exercise: Literal[True] | UnsetType = UNSET
 
 
 class Appeal(Struct, frozen=True, kw_only=True):

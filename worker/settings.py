@@ -395,6 +395,14 @@ class ReviewSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     hide_until_verdict: Annotated[
         bool, _doc("Whether score, action and reasons are hidden from a reviewer until the first verdict.")
     ] = False
+    hide_share: Annotated[
+        float,
+        Meta(ge=0, le=1),
+        _doc(
+            "With `hide_until_verdict`: the share of flags of which they are hidden, drawn for each "
+            "reviewer. Below 1 the others show how much the score sways people."
+        ),
+    ] = 1.0
     least_sample: Annotated[PositiveInt, _doc("Smallest sample of which a person's figures are shown.")] = 50
     how_to_appeal: Annotated[
         str,

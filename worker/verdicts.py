@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Literal
 
+from msgspec import UNSET
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -18,10 +20,10 @@ def votes_by_flag(decisions: Iterable[Decision]) -> dict[str, Votes]:
     """For each flag's id how many reviewers said `human`, `machine`, `unsure`.
 
     Of each reviewer the latest decision counts. Where appeals were answered, the latest answer alone counts:
-    who gave it knew what those before had not.
+    who gave it knew what those before had not. What was said of texts that measure the staff does not count.
     """
     votes: defaultdict[str, Votes] = defaultdict(lambda: {"human": 0, "machine": 0, "unsure": 0})
-    for flag_id, latest in _latest(decisions).items():
+    for flag_id, latest in _latest(one for one in decisions if one.exercise is UNSET).items():
         answers = [decision for decision in latest if decision.appeals]
         counted = [max(answers, key=lambda one: one.decided_at)] if answers else latest
         for decision in counted:

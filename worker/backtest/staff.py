@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 from kafka.errors import KafkaError
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from worker.errors import BrokerError, SettingsError
@@ -33,7 +34,7 @@ class Staff:
     """All decisions that are counted.
 
     Args:
-        decisions: in any order.
+        decisions: in any order; those on texts that measure the staff are not counted.
         unreadable: records that are none.
     """
 
@@ -41,6 +42,8 @@ class Staff:
         self.unreadable = unreadable
         self._by_flag: defaultdict[str, list[Decision]] = defaultdict(list)
         for one in decisions:
+            if one.exercise is not UNSET:
+                continue
             self._by_flag[one.flag_id].append(one)
         self._looked_up: set[str] = set()
 

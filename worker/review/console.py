@@ -11,22 +11,25 @@ from typing import TYPE_CHECKING, Final, Literal
 from sqlalchemy import func, select
 
 from worker.review.audit import Audit
-from worker.review.database import ENTRIES, FLAGS, Database
+from worker.review.database import ENTRIES, Database
 from worker.review.decision_topic import DecisionTopic
 from worker.review.entry import Entry, mark_of, name_of
 from worker.review.follower import Follower
+from worker.review.judgements import read_said
 from worker.review.known import read_known
 from worker.review.post_text import PostText
 from worker.review.queue import Queue
-from worker.review.sampling import known_is_due
-from worker.review.view import View, case_of, entries_of, standing_of
+from worker.review.sampling import is_drawn_hidden, known_is_due
+from worker.review.view import View, standing_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from worker.records import Action, Verdict
     from worker.review.case import Case
     from worker.review.entry import Kind
+    from worker.review.judgements import Said
+    from worker.review.sway import Seen
     from worker.review.view import Standing
     from worker.settings import Settings
 
@@ -41,7 +44,6 @@ Outcome = Literal[
 ]
 
 _REACH_S: Final = 20.0
-_AT_ONCE: Final = 500
 
 
 def now_ms() -> int:
@@ -86,6 +88,23 @@ class Console:
         """A flag and how things stand with it."""
         with self.database.read() as connection:
             return standing_of(connection, flag_id, self.settings.review.double_share)
+
+    def hides(self, standing: Standing, reviewer: str) -> bool:
+        """Whether score, action and reasons are kept from a reviewer, who has given no verdict yet."""
+        review = self.settings.review
+        return (
+            review.hide_until_verdict
+            and reviewer not in standing.case.verdicts
+            and is_drawn_hidden(reviewer, standing.flag.id, review.hide_share)
+        )
+
+    def _seen(self, standing: Standing, reviewer: str) -> Seen:
+        hidden = self.hides(standing, reviewer)
+        review = self.settings.review
+        # Where one of both is sure there is nobody to compare with; later verdicts are never compared.
+        if review.hide_until_verdict and 0 < review.hide_share < 1 and reviewer not in standing.case.entries:
+            return "drawn-hidden" if hidden else "drawn-shown"
+        return "hidden" if hidden else "shown"
 
     def next_for(self, reviewer: str, *, lead: bool, action: Action | None = None) -> str | None:
         """Puts the next flag into a reviewer's hand; its id, or None where nothing waits."""
@@ -151,6 +170,8 @@ class Console:
             note=note,
             at=datetime.now(UTC),
             appeals=_answered(case, reviewer) if kind == "verdict" else (),
+            exercise=flag.post_id in self._known,
+            seen=self._seen(standing, reviewer) if kind == "verdict" else None,
         )
         place = self._topic.write(entry)
         if place is not None:
@@ -160,30 +181,9 @@ class Console:
         self.queue.release(flag.id, reviewer)
         return "written" if place is not None else "written-before"
 
-    def verdicts(self) -> tuple[dict[str, Mapping[str, Verdict]], dict[str, Verdict]]:
-        """What each reviewer said last of each flag that was decided on, and what is true of known ones.
-
-        Answers to appeals are left out: who gave one knew what the author says, and of appealed flags alone.
-        """
-        share = self.settings.review.double_share
-        given: dict[str, Mapping[str, Verdict]] = {}
-        known: dict[str, Verdict] = {}
-        with self.database.read() as connection:
-            query = select(FLAGS.c.id, FLAGS.c.action, FLAGS.c.post_id).where(
-                FLAGS.c.id.in_(select(ENTRIES.c.flag_id).distinct())
-            )
-            rows = connection.execute(query).all()
-            for start in range(0, len(rows), _AT_ONCE):
-                some = rows[start : start + _AT_ONCE]
-                done = entries_of(connection, [row.id for row in some])
-                for row in some:
-                    case = case_of(row.id, row.action, done.get(row.id, []), (), share)
-                    given[row.id] = {
-                        name: entry.verdict for name, entry in case.latest.items() if not entry.appeals
-                    }
-                    if row.post_id in self._known:
-                        known[row.id] = self._known[row.post_id]
-        return given, known
+    def said(self) -> Said:
+        """What everybody said of every flag."""
+        return read_said(self.database, self._known, self.settings.review.double_share)
 
 
 def _objection(case: Case, reviewer: str, shown: str) -> Outcome | None:

@@ -1,9 +1,11 @@
 """What a person did about a flag, one record of the decisions topic each.
 
 The value is a plain `decision.v1`. What is more stands in the record's headers: its own name, by which a
-record that is written twice counts once, and whether it takes an earlier one back or hands the flag over. In
-both cases the verdict is `unsure`, so a reader that knows nothing of the headers counts no vote for it. Which
-appeals a verdict answers stands in the value, since whoever reads values alone must know: it overrules.
+record that is written twice counts once; whether it takes an earlier one back or hands the flag over, where
+the verdict is `unsure`, so that a reader that knows nothing of the headers counts no vote for it; and whether
+the score was hidden from the reviewer. What whoever reads values alone must know stands in the value: which
+appeals a verdict answers, since it overrules, and that a text is there to measure the staff, since it is
+about nobody.
 """
 
 from __future__ import annotations
@@ -16,12 +18,14 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from worker.records import Decision, Verdict
+from worker.review.sway import SEEN, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 NAME: Final = "flagstaff-decision"
 KIND: Final = "flagstaff-decision-kind"
+SCORE: Final = "flagstaff-decision-score"
 
 Kind = Literal["verdict", "undo", "hand-over"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -41,6 +45,8 @@ class Entry(Struct, frozen=True, kw_only=True):
         note: what was added in words.
         at: when.
         appeals: of a verdict that answers appeals: their ids.
+        exercise: whether the text is one whose author is known, put before the staff to measure them.
+        seen: of a verdict: whether the score was hidden; None where that is not known.
     """
 
     name: str
@@ -52,6 +58,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     note: str
     at: datetime
     appeals: tuple[str, ...] = ()
+    exercise: bool = False
+    seen: Seen | None = None
 
 
 def name_of(flag_id: str, reviewer: str, before: int) -> str:
@@ -80,8 +88,11 @@ def to_record(entry: Entry) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
         note=entry.note or UNSET,
         decided_at=entry.at,
         appeals=entry.appeals or UNSET,
+        exercise=True if entry.exercise else UNSET,
     )
     headers = [(NAME, entry.name.encode()), (KIND, entry.kind.encode())]
+    if entry.seen is not None:
+        headers.append((SCORE, entry.seen.encode()))
     return entry.flag_id.encode(), msgspec.json.encode(decision), headers
 
 
@@ -105,4 +116,6 @@ def from_record(record: Any) -> Entry | None:
         note="" if decision.note is UNSET else decision.note,
         at=decision.decided_at,
         appeals=decision.appeals or (),
+        exercise=decision.exercise is not UNSET,
+        seen=next((seen for seen in SEEN if seen == headers.get(SCORE)), None),
     )

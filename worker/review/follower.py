@@ -10,7 +10,8 @@ import structlog
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from worker.errors import BrokerError
+from worker.errors import BrokerError, SettingsError
+from worker.review.view import ViewEmptiedError
 from worker.stream.client import client_options
 
 if TYPE_CHECKING:
@@ -117,17 +118,31 @@ class Follower:
         self._consumer.close()
 
     def _run(self) -> None:
+        # After a turn that failed nothing is known of what was read in it: it is read again.
+        lost = False
         while not self._stop.is_set():
             try:
+                if lost:
+                    self._seek()
+                lost = False
                 self._turn()
+            except SettingsError as error:
+                log.error("review_view_given_up", error=str(error))  # noqa: TRY400 - one line says it all
+                return
+            except ViewEmptiedError:
+                log.info(
+                    "review_view_emptied", note="by another console; it is read again from the beginning"
+                )
+                lost = True
             except KafkaError as error:
                 log.warning("review_kafka_away", error=str(error) or type(error).__name__)
+                lost = True
                 self._stop.wait(_PAUSE_S)
             except Exception:
-                # Such as a full disk. Nothing of this turn is stored, so it is read again.
+                # Such as a full disk, or a database that is away.
                 log.exception("review_view_failed")
+                lost = True
                 self._stop.wait(_PAUSE_S)
-                self._seek()
 
     def _turn(self) -> None:
         polled = self._consumer.poll(timeout_ms=_POLL_MS, max_records=_POLL_RECORDS)

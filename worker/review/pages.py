@@ -14,11 +14,13 @@ from worker.review.console import now_ms
 from worker.review.database import FLAGS
 from worker.review.entry import mark_of
 from worker.review.reviewers import measure
+from worker.review.sway import measure_sway
 from worker.review.view import standing_of
 from worker.verdicts import outcome
 
 if TYPE_CHECKING:
     from worker.records import Appeal
+    from worker.review.case import State
     from worker.review.console import Console
     from worker.review.entry import Entry
     from worker.review.queue import Filters
@@ -46,11 +48,7 @@ CANT_SAY: Final = {
 
 def is_hidden(console: Console, person: Person, standing: Standing) -> bool:
     """Whether score, action and reasons are kept from somebody who has given no verdict yet."""
-    return (
-        console.settings.review.hide_until_verdict
-        and person.role != "auditor"
-        and person.name not in standing.case.verdicts
-    )
+    return person.role != "auditor" and console.hides(standing, person.name)
 
 
 def queue_page(console: Console, person: Person, filters: Filters) -> dict[str, Any]:
@@ -74,6 +72,7 @@ def flag_page(console: Console, person: Person, standing: Standing) -> dict[str,
     return {
         "flag": flag,
         "case": case,
+        "state": _shown_state(person, standing, in_hand=holder == person.name),
         "post": found.post,
         "absent": None if found.absence is None else ABSENT[found.absence],
         "hidden": hidden,
@@ -131,7 +130,12 @@ def appeals_page(console: Console) -> dict[str, Any]:
 def people_page(console: Console) -> dict[str, Any]:
     """How the group is doing."""
     least = console.settings.review.least_sample
-    return {"group": measure(*console.verdicts(), least=least), "least": least}
+    said = console.said()
+    return {
+        "group": measure(said.verdicts, said.known, least=least),
+        "sway": measure_sway(said.judgements, least=least),
+        "least": least,
+    }
 
 
 def audit_page(console: Console) -> dict[str, Any]:
@@ -152,6 +156,13 @@ def moment(milliseconds: int) -> str:
         return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M} UTC"
     except (ValueError, OverflowError, OSError):
         return "unknown"
+
+
+def _shown_state(person: Person, standing: Standing, *, in_hand: bool) -> State:
+    """How things stand. A known text that others have judged comes like any other to who has not."""
+    state = standing.case.state
+    hidden = state == "decided" and in_hand and person.name not in standing.case.verdicts
+    return "open" if hidden else state
 
 
 def _shown_appeals(standing: Standing) -> list[tuple[Appeal, Outcome | None]]:

@@ -138,10 +138,10 @@ class Queue:
             for search in searches:
                 narrowed = search if action is None else [*search, FLAGS.c.action == action]
                 query = select(FLAGS.c.id).where(*narrowed, free).order_by(*_ORDER).limit(1)
-                found: str | None = connection.execute(query).scalar()
-                if found is not None:
-                    self._lock(connection, found, reviewer, now_ms)
-                    return found
+                # Where another console has put it into somebody's hand meanwhile, the next one is looked for.
+                while (found := connection.execute(query).scalar()) is not None:
+                    if self._lock(connection, found, reviewer, now_ms):
+                        return str(found)
         return None
 
     def take(self, flag_id: str, reviewer: str, now_ms: int) -> bool:
@@ -166,12 +166,10 @@ class Queue:
         written = insert(connection, LOCKS).values(flag_id=flag_id, reviewer=reviewer, until_ms=until)
         # One statement, so that of two at once only one gets it.
         mine_or_over = or_(LOCKS.c.reviewer == reviewer, LOCKS.c.until_ms <= now_ms)
-        done = connection.execute(
-            written.on_conflict_do_update(
-                index_elements=["flag_id"], set_={"reviewer": reviewer, "until_ms": until}, where=mine_or_over
-            )
-        )
-        return bool(done.rowcount)
+        taken = written.on_conflict_do_update(
+            index_elements=["flag_id"], set_={"reviewer": reviewer, "until_ms": until}, where=mine_or_over
+        ).returning(LOCKS.c.flag_id)
+        return connection.execute(taken).first() is not None
 
 
 def _matching(filters: Filters) -> list[ColumnElement[bool]]:

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, select
 from worker.records import Flag
 from worker.review.appeal import appeals_of, received, store_appeals
 from worker.review.case import fold
-from worker.review.database import ENTRIES, FLAGS, PLACES, VIEW, insert
+from worker.review.database import ENTRIES, FLAGS, PLACES, VIEW, epoch_of, insert, renew_epoch
 from worker.review.entry import Entry, from_record
 from worker.review.sampling import reviewers_needed
 from worker.review.urgency import urgency
@@ -33,6 +33,10 @@ _AT_ONCE: Final = 500
 _EPOCH_MS: Final = 1000
 
 
+class ViewEmptiedError(Exception):
+    """Another console has emptied the view since this one looked where it stands."""
+
+
 class View:
     """The view's writer. One thread calls it.
 
@@ -45,17 +49,25 @@ class View:
         self._database = database
         self._double_share = double_share
         self._flags = msgspec.json.Decoder(Flag)
+        with database.read() as connection:
+            self._epoch = epoch_of(connection)
 
     def places(self) -> Places:
-        """The next offset to read, by topic and partition."""
+        """The next offset to read, by topic and partition.
+
+        Raises:
+            SettingsError: another version of the console has taken the database over.
+        """
         with self._database.read() as connection:
+            self._epoch = epoch_of(connection)
             return {(row.topic, row.partition): row.offset for row in connection.execute(select(PLACES))}
 
     def forget(self) -> None:
         """Empties the view: what the topics hold is to be read again."""
-        with self._database.write() as connection:
+        with self._database.write(alone=True) as connection:
             for table in VIEW:
                 connection.execute(table.delete())
+            self._epoch = renew_epoch(connection)
 
     def store(
         self,
@@ -75,6 +87,10 @@ class View:
 
         Returns:
             How many records were unreadable and passed over.
+
+        Raises:
+            ViewEmptiedError: another console has emptied the view; `places` says where it stands now.
+            SettingsError: another version of the console has taken the database over.
         """
         rows, touched, bad = self._flag_rows(flags)
         appealed = received(appeals)
@@ -88,7 +104,10 @@ class View:
             else:
                 entries.append((entry, record))
                 touched.add(entry.flag_id)
-        with self._database.write() as connection:
+        # Alone: of two consoles the one that lags behind folds fewer entries, and might store that last.
+        with self._database.write(alone=True) as connection:
+            if epoch_of(connection) != self._epoch:
+                raise ViewEmptiedError
             if entries:
                 connection.execute(
                     insert(connection, ENTRIES).on_conflict_do_nothing(),
@@ -201,6 +220,8 @@ def entries_of(connection: Connection, flag_ids: Sequence[str]) -> dict[str, lis
                 note=row.note,
                 at=datetime.fromtimestamp(row.at_ms / _EPOCH_MS, UTC),
                 appeals=tuple(row.appeals),
+                exercise=row.exercise,
+                seen=row.seen,
             )
         )
     return found
@@ -216,6 +237,8 @@ def _entry_row(entry: Entry, record: Any) -> dict[str, Any]:
         "verdict": entry.verdict,
         "note": entry.note,
         "appeals": entry.appeals,
+        "exercise": entry.exercise,
+        "seen": entry.seen,
         "at_ms": round(entry.at.timestamp() * _EPOCH_MS),
         "partition": record.partition,
         "offset": record.offset,

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from kafka.errors import KafkaError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse
 
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+_AGAIN: Final = (
+    "Nothing is lost: go back and send the form again in a moment. It is written once, however often it is "
+    "sent."
+)
 FOLDER: Final = Path(__file__).parent.parent
 
 
@@ -119,6 +124,10 @@ class Gate:
                 person,
                 status=503,
                 title="Kafka does not answer",
-                sentence="Nothing is lost: go back and send the form again in a moment. It is written once, "
-                "however often it is sent.",
+                sentence=_AGAIN,
+            )
+        except SQLAlchemyError:
+            log.exception("review_database_away")
+            return self.page(
+                "message.html", person, status=503, title="The database does not answer", sentence=_AGAIN
             )
