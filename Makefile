@@ -27,7 +27,7 @@ test: venv  ## Run the tests but the long runs.
 	$(BIN)/python -m pytest -m "not soak and not cluster" -n 3 --dist loadfile $(PYTEST_ARGS)
 
 cluster-test: venv  ## The chart on the Kubernetes cluster that FLAGSTAFF_TEST_KUBECONFIG names: docs/kubernetes.md.
-	$(BIN)/python -m pytest -m cluster $(PYTEST_ARGS) tests/deploy
+	$(BIN)/python -m pytest -m cluster --timeout 900 $(PYTEST_ARGS) tests/deploy
 
 soak: venv  ## The long runs, bounded, each with a printed table.
 	$(BIN)/python -m pytest -m soak --timeout 0 --capture no $(PYTEST_ARGS)
