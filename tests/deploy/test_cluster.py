@@ -108,7 +108,7 @@ def test_installed_all_is_there_and_the_helm_test_passes(release: Cluster) -> No
     assert (budget["expectedPods"], budget["disruptionsAllowed"]) == (2, 1)
     claims = release.names("persistentvolumeclaim")
     assert {"data-flagstaff-worker-steady-1", "data-flagstaff-console-0", "flagstaff-transparency"} <= claims
-    told = release.helm("test", "flagstaff", "--timeout", "2m")
+    told = release.helm("test", "flagstaff", "--timeout", "5m")
     assert told.count("Phase:          Succeeded") == len(RELEASE["workers"])
 
 
@@ -140,12 +140,12 @@ def test_an_upgrade_restarts_pods_with_new_settings_and_a_rollback_takes_it_back
     after = running()
     assert "emit: all" in after[1]
     assert after[0].isdisjoint(before[0])
-    release.helm("rollback", "flagstaff", "1", "--wait", "--timeout", "2m")
+    release.helm("rollback", "flagstaff", "1", "--wait", "--timeout", "5m")
     assert running() == before
 
 
 def test_uninstalled_only_what_must_outlive_it_is_left(release: Cluster) -> None:
-    release.helm("uninstall", "flagstaff", "--wait", "--timeout", "2m")
+    release.helm("uninstall", "flagstaff", "--wait", "--timeout", "5m")
     release.kubectl("wait", "--for=delete", "--timeout=60s", "pod", "--all")
     left = {
         (one["kind"], one["metadata"]["name"])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KUBECONFIG: Final = os.environ.get("FLAGSTAFF_TEST_KUBECONFIG", "")
-_WITHIN_S: Final = 300
+_WITHIN_S: Final = 600
 
 
 def why_not() -> str:
@@ -66,7 +66,7 @@ class Cluster:
         file = self._folder / "values.yaml"
         file.write_text(yaml.safe_dump(dict(values)), encoding="utf-8")
         return self.helm(
-            *command, "flagstaff", str(CHART), "--values", str(file), "--wait", "--timeout", "2m"
+            *command, "flagstaff", str(CHART), "--values", str(file), "--wait", "--timeout", "5m"
         )
 
     def get(self, kind: str, name: str = "", *options: str) -> Any:
