@@ -93,6 +93,10 @@ def test_a_typo_is_refused_wherever_it_is(path: tuple[str, ...]) -> None:
         ({"worker": {"files": {"settings.yaml": "x"}}}, "settings.yaml"),
         ({"replay": {"from": "March"}}, "/replay/from"),
         ({"console": {"people": ["ann:boss"]}}, "/console/people/0"),
+        (
+            {"fullnameOverride": "f" * 36, "workers": {"n" * 20: {}}},
+            "is longer than 52 characters",
+        ),
         ({"kafka": {"bootstrapServers": ""}}, "kafka.bootstrapServers is needed"),
         (
             {"kafka": {**KAFKA["kafka"], "securityProtocol": "SASL_SSL"}},

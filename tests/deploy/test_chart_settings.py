@@ -122,6 +122,22 @@ def test_the_console_listens_where_it_may(tmp_path: Path) -> None:
     assert oidc.hosts == ("localhost", "127.0.0.1", "staff.example.org", "staff.example.net")
 
 
+@pytest.mark.parametrize(("name", "idle"), [("keda", 0), ("keda, secure", 50), ("keda, markers", 12)])
+def test_keda_looks_at_the_workers_own_lag_and_stays_at_zero_for_markers(
+    name: str, idle: int, tmp_path: Path
+) -> None:
+    settings = settings_of(name, _WORKER, tmp_path)
+    spec = rendered(name).one("ScaledObject")["spec"]
+    (trigger,) = spec["triggers"]
+    asked = trigger["metadata"]
+    assert (asked["consumerGroup"], asked["topic"]) == (settings.kafka.group_id, settings.topics.posts)
+    assert asked["bootstrapServers"] == settings.kafka.bootstrap_servers
+    assert asked["offsetResetPolicy"] == settings.kafka.auto_offset_reset
+    assert asked["activationLagThreshold"] == str(idle)
+    assert spec["minReplicaCount"] == 0
+    assert "replicas" not in rendered(name).one("Deployment")["spec"]
+
+
 @pytest.mark.parametrize("name", ["defaults", "two detectors", "all"])
 def test_a_pod_lives_until_its_worker_has_ended(name: str, tmp_path: Path) -> None:
     made = rendered(name)

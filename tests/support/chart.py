@@ -72,6 +72,14 @@ SETS: Final[Mapping[str, Mapping[str, Any]]] = {
         "tests": {"enabled": False},
     },
     "names": {"nameOverride": "flags", "fullnameOverride": "moderation"},
+    "long names": {
+        "fullnameOverride": "a-release-whose-name-is-longer-than-it-may-be",
+        "workers": {"default": {"kind": "StatefulSet"}},
+        "redrive": {"enabled": True},
+        "transparency": {"enabled": True},
+        "replay": _REPLAY,
+        "console": _CONSOLE,
+    },
     "image": {
         "image": {"repository": "r.example/f", "digest": "sha256:" + "0" * 64, "pullSecrets": ["regcred"]}
     },

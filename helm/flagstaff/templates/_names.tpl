@@ -1,16 +1,17 @@
 {{/* Names, labels, image. */}}
 
 {{- define "flagstaff.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 36 | trimSuffix "-" -}}
 {{- end -}}
 
+{{/* Short enough that a CronJob's name, of 52 characters at most, can be made of it. */}}
 {{- define "flagstaff.fullname" -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride | trunc 36 | trimSuffix "-" -}}
 {{- else if contains (include "flagstaff.name" .) .Release.Name -}}
-{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- .Release.Name | trunc 36 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name (include "flagstaff.name" .) | trunc 40 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name (include "flagstaff.name" .) | trunc 36 | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 

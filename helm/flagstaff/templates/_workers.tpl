@@ -6,9 +6,13 @@
 {{- mergeOverwrite (deepCopy .root.Values.worker) (deepCopy (get .root.Values.workers .name | default dict)) | toYaml -}}
 {{- end -}}
 
-{{/* Name of its objects. */}}
+{{/* Name of its objects. Kubernetes puts ten characters behind a StatefulSet's in a label, which has 63. */}}
 {{- define "flagstaff.workerName" -}}
-{{- printf "%s-worker-%s" (include "flagstaff.fullname" .root) .name | trunc 52 | trimSuffix "-" -}}
+{{- $name := printf "%s-worker-%s" (include "flagstaff.fullname" .root) .name -}}
+{{- if gt (len $name) 52 -}}
+{{- fail (printf "values: workers.%s: %s is longer than 52 characters; give a shorter fullnameOverride" .name $name) -}}
+{{- end -}}
+{{- $name -}}
 {{- end -}}
 
 {{/* Its consumer group and the start of its transactional ids, unless its settings name others. */}}
