@@ -5,10 +5,10 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test soak bench gpu lint types format docs lock clean
+.PHONY: help venv demo test cluster-test soak bench gpu lint types format docs lock clean
 
 help:  ## Show what there is.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 venv: $(STAMP)  ## Make .venv with all that demo, tests and benchmarks need.
 
@@ -24,7 +24,10 @@ demo: venv  ## See it work: embedded Kafka and Valkey, the real worker, a table 
 	$(BIN)/flagstaff demo
 
 test: venv  ## Run the tests but the long runs.
-	$(BIN)/python -m pytest -m "not soak" -n 3 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not soak and not cluster" -n 3 --dist loadfile $(PYTEST_ARGS)
+
+cluster-test: venv  ## The chart on the Kubernetes cluster that FLAGSTAFF_TEST_KUBECONFIG names: docs/kubernetes.md.
+	$(BIN)/python -m pytest -m cluster --timeout 900 $(PYTEST_ARGS) tests/deploy
 
 soak: venv  ## The long runs, bounded, each with a printed table.
 	$(BIN)/python -m pytest -m soak --timeout 0 --capture no $(PYTEST_ARGS)
@@ -50,9 +53,10 @@ format: venv  ## Format and mend what can be mended by itself.
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-docs: venv  ## Write docs/settings.md, docs/metrics.md, schemas/, the dashboard and the alert rules again.
+docs: venv  ## Write docs/settings.md, docs/metrics.md, schemas/, dashboard, alert rules, the chart's schema and page again.
 	$(BIN)/python -m worker.reference docs
 	$(BIN)/python -m worker.monitoring helm/flagstaff/files
+	$(BIN)/python -m worker.chart helm/flagstaff
 	$(BIN)/flagstaff schema --out schemas
 
 lock: venv  ## Resolve requirements.lock again; UPGRADE=--upgrade takes newer versions.
