@@ -64,8 +64,9 @@ format: venv  ## Format and mend what can be mended by itself.
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-docs: venv  ## Write docs/settings.md, docs/metrics.md and schemas/ again.
+docs: venv  ## Write docs/settings.md, docs/metrics.md, docs/licences.md and schemas/ again.
 	$(BIN)/python -m worker.reference docs
+	$(BIN)/python -m deploy.licences docs/licences.md
 	$(BIN)/flagstaff schema --out schemas
 
 lock: venv  ## Resolve requirements.lock again; UPGRADE=--upgrade takes newer versions.
