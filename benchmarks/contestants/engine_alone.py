@@ -25,9 +25,9 @@ _AHEAD: Final = 16
 
 
 def main() -> None:
-    """Arguments: the model's folder, its number format, a file of texts, each a JSON string on its line."""
-    folder, number_format, file = sys.argv[1], sys.argv[2], Path(sys.argv[3])
-    environ = {"DETECTOR__MODEL": folder, "DETECTOR__DTYPE": number_format, "DETECTOR__DEVICE": "cpu"}
+    """Arguments: the model's folder, its number format, its device, a file of texts, a JSON string a line."""
+    folder, number_format, device, file = sys.argv[1], sys.argv[2], sys.argv[3], Path(sys.argv[4])
+    environ = {"DETECTOR__MODEL": folder, "DETECTOR__DTYPE": number_format, "DETECTOR__DEVICE": device}
     settings = load_settings(
         environ={f"{PREFIX}{name}": value for name, value in (environ | {"LOG__LEVEL": "error"}).items()}
     )

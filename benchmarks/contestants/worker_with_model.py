@@ -8,12 +8,12 @@ from benchmarks.contestants.measured_worker import run_until
 
 
 def main() -> None:
-    """Arguments: the model's folder, its number format, bootstrap servers, topic, topic out, posts."""
-    folder, number_format, servers, topic, out, count = sys.argv[1:]
+    """Arguments: the model's folder, number format, device, bootstrap servers, topic, topic out, posts."""
+    folder, number_format, device, servers, topic, out, count = sys.argv[1:]
     settings = {
         "DETECTOR__MODEL": folder,
         "DETECTOR__DTYPE": number_format,
-        "DETECTOR__DEVICE": "cpu",
+        "DETECTOR__DEVICE": device,
         "SIGNALS__ENABLED": "account_age,follower_ratio,link_share",
     }
     run_until(int(count), servers, (topic, out), settings)

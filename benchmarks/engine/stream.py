@@ -57,7 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             model: _shares(options, root / model, model, kafka.bootstrap_servers) for model in options.models
         }
     if not options.json:
-        print(f"topic to topic, {options.dtype}, {options.lengths} lengths; {options.rounds} rounds")
+        print(
+            f"topic to topic, {options.dtype} on {options.device}, {options.lengths} lengths; "
+            f"{options.rounds} rounds"
+        )
         print(f"{'':16} {'posts':>6} {'of the engine alone':>22}")
     for model, share in shares.items():
         if not options.json:
@@ -71,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "model": first,
             "lengths": options.lengths,
             "dtype": options.dtype,
+            "device": options.device,
             "posts": _count(options, first),
             "rounds": options.rounds,
         }
@@ -83,6 +87,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--models", nargs="+", choices=models, default=["roberta-base", "minilm"])
     parser.add_argument("--lengths", choices=LENGTHS, default="lognormal")
     parser.add_argument("--dtype", choices=NUMBER_FORMATS, default="float32")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
     parser.add_argument("--posts", type=count, help="in a run (default: enough for about a minute)")
     parser.add_argument("--rounds", type=count, default=3)
     parser.add_argument("--json", action="store_true")
@@ -111,9 +116,10 @@ def _shares(options: argparse.Namespace, root: Path, model: str, servers: str) -
     _fill(servers, topic, posts.texts)
     shares = []
     for number in range(options.rounds):
-        alone = _run("engine_alone", str(folder), options.dtype, str(texts))
+        what = (str(folder), options.dtype, options.device)
+        alone = _run("engine_alone", *what, str(texts))
         whole = _run(
-            *("worker_with_model", str(folder), options.dtype),
+            *("worker_with_model", *what),
             *(servers, topic, out, str(len(posts.texts))),
         )
         shares.append(whole / alone)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
-from benchmarks.engine.checkpoint import random_classifier
+from benchmarks.engine.checkpoint import MOST_TOKENS, random_classifier
 from benchmarks.engine.shapes import SHAPES
 from benchmarks.engine.workload import LENGTHS, workload
 from benchmarks.gpu.measuring import differing_bits, interleaved, matmul_rate, padded_rate, worst_difference
@@ -70,7 +70,7 @@ def _measured(
     fitted = fitting_runner(
         random_classifier(shape).eval().to(device, dtype),
         number_format=arguments.dtype,
-        most_tokens=shape.positions - 2,
+        most_tokens=MOST_TOKENS,
         token_budget=arguments.tokens,
     )
     engine, padded = "engine", "padded"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
-from benchmarks.engine.checkpoint import random_classifier
+from benchmarks.engine.checkpoint import MOST_TOKENS, random_classifier
 from benchmarks.engine.shapes import SHAPES
 from benchmarks.engine.workload import workload
 from worker.detector.running import fitting_runner
@@ -62,7 +62,7 @@ def share(arguments: Namespace) -> None:
     model = random_classifier(shape).eval().to(device, getattr(torch, arguments.dtype))
     posts = workload("lognormal", arguments.posts, shape.vocabulary, seed=1)
     runner = fitting_runner(
-        model, number_format=arguments.dtype, most_tokens=shape.positions - 2, token_budget=arguments.tokens
+        model, number_format=arguments.dtype, most_tokens=MOST_TOKENS, token_budget=arguments.tokens
     ).runner
     runner.outputs(posts.ids)
     print(_READY, flush=True)

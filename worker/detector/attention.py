@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import lru_cache
+from inspect import signature
 from itertools import pairwise
 from threading import local
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 PACKED: Final = "flagstaff_packed"
+# Before torch 2.12 its attention over packed sequences never splits keys, and can't be told not to.
+_CAN_SPLIT: Final = "num_splits" in signature(varlen_attn).parameters
 
 
 class UnfitModelError(Exception):
@@ -65,6 +68,7 @@ def flash_attention(  # noqa: PLR0913, PLR0917 - torch's own signature
     num_splits: int,
 ) -> Tensor:
     """As `Kernel` says, on CUDA in half precision."""
+    splits: dict[str, Any] = {"num_splits": num_splits} if _CAN_SPLIT else {}
     # Of torch's ways only this one keeps to `num_splits`.
     with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
         seen = varlen_attn(
@@ -77,7 +81,7 @@ def flash_attention(  # noqa: PLR0913, PLR0917 - torch's own signature
             max_k,
             scale=scale,
             window_size=window_size,
-            num_splits=num_splits,
+            **splits,
         )
     assert isinstance(seen, torch.Tensor)  # noqa: S101 - it is a pair where more is asked for
     return seen

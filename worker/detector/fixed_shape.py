@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 TOKENS_A_TEXT: Final = 8
 # While one pack runs, the next is put together and copied, and the one before is read.
 _SLOTS: Final = 3
+# At the end of a call the device waits for the next one; so a call holds several packs.
+_PACKS_A_CALL: Final = 4
 
 
 class Queue(Protocol):
@@ -90,7 +92,7 @@ class FixedShape:
     ) -> None:
         self._layout = layout
         self._queue = queue
-        self.batch_tokens = tokens
+        self.batch_tokens = _PACKS_A_CALL * tokens
         self._tokens, self._texts = tokens, texts
         empty = layout.inputs([[1]])
         self._slots = [[queue.pinned(tensor) for tensor in empty] for _ in range(_SLOTS)]
