@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test soak bench gpu image image-test sbom lint types format docs lock clean
+.PHONY: help venv demo test soak bench gpu image image-test sbom licences lint types format docs lock clean
 
 help:  ## Show what there is.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,9 @@ image-test: venv  ## Build the image from Debian packages, run it read-only, let
 sbom:  ## Write sbom.cdx.json: the packages in the image, Debian's and Python's (CycloneDX). Needs podman and trivy.
 	deploy/sbom $(IMAGE) sbom.cdx.json
 
+licences: venv  ## Write docs/licences.md again, after make lock.
+	$(BIN)/python -m deploy.licences docs/licences.md
+
 lint: venv  ## Look for mistakes and unformatted files.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -64,9 +67,8 @@ format: venv  ## Format and mend what can be mended by itself.
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-docs: venv  ## Write docs/settings.md, docs/metrics.md, docs/licences.md and schemas/ again.
+docs: venv  ## Write docs/settings.md, docs/metrics.md and schemas/ again.
 	$(BIN)/python -m worker.reference docs
-	$(BIN)/python -m deploy.licences docs/licences.md
 	$(BIN)/flagstaff schema --out schemas
 
 lock: venv  ## Resolve requirements.lock again; UPGRADE=--upgrade takes newer versions.

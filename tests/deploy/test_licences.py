@@ -9,7 +9,7 @@ from deploy.licences import ELSEWHERE, licence, needed_by, page
 from deploy.locked import Locked, read_lock
 
 ROOT = Path(__file__).parents[2]
-_RUN_MAKE_DOCS = "run `make docs`"
+_RUN_MAKE_DOCS = "run `make licences`"
 
 
 @pytest.mark.parametrize(
