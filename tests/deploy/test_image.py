@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from tests.support.command import flagstaff
-from tests.support.image import bases, build, inspect, missing_tools, run, running
+from tests.support.image import build, inspect, missing_tools, run, running
 from tests.support.independent_reader import committed_records
 from tests.support.linear_checkpoint import linear_checkpoint
 from tests.support.posts import posts
@@ -30,19 +30,6 @@ pytestmark = [
     pytest.mark.skipif(bool(missing_tools()), reason=f"not at hand: {', '.join(missing_tools())}"),
 ]
 POSTS = 1_000
-
-
-@pytest.fixture(scope="session")
-def build_arguments() -> list[str]:
-    base, build_base = bases()
-    return [f"--build-arg=BASE={base}", f"--build-arg=BUILD_BASE={build_base}"]
-
-
-@pytest.fixture(scope="session")
-def image(build_arguments: list[str]) -> str:
-    name = "localhost/flagstaff-test"
-    build(name, *build_arguments, "--build-arg=VERSION=1.2.3", "--build-arg=REVISION=abc")
-    return name
 
 
 def test_a_container_decides_posts_without_root_on_a_read_only_root(
@@ -130,8 +117,7 @@ def test_the_image_says_what_it_is(image: str) -> None:
 
 
 def test_the_same_sources_give_the_same_layers_to_the_bit(image: str, build_arguments: list[str]) -> None:
-    labels = ["--build-arg=VERSION=1.2.3", "--build-arg=REVISION=abc"]
-    build("localhost/flagstaff-again", *build_arguments, *labels, "--no-cache")
+    build("localhost/flagstaff-again", *build_arguments, "--no-cache")
     # Not so the image's name: buildah notes its working container in the configuration.
     assert inspect("localhost/flagstaff-again")["RootFS"] == inspect(image)["RootFS"]
 

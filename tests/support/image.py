@@ -122,9 +122,9 @@ class Container:
 
 
 @contextmanager
-def running(tag: str, name: str, settings: Mapping[str, str]) -> Iterator[Container]:
-    """The image's own command, until the end of the block."""
-    _tool(*_PODMAN, "run", "--detach", f"--name={name}", *_RESTRICTED, *_environment(settings), tag)
+def running(tag: str, name: str, settings: Mapping[str, str], *command: str) -> Iterator[Container]:
+    """A command, the image's own where none is given, until the end of the block."""
+    _tool(*_PODMAN, "run", "--detach", f"--name={name}", *_RESTRICTED, *_environment(settings), tag, *command)
     try:
         yield Container(name)
     finally:
