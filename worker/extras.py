@@ -19,6 +19,7 @@ EXTRAS: Final = {
     "peft": "lab",
     "pyarrow": "parquet",
     "scipy": "lab",
+    "simpy": "plan",
     "sqlalchemy": "console",
     "starlette": "console",
     "uvicorn": "console",
