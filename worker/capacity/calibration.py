@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 _ROUNDS: Final = 12
 _TEXTS: Final = 4_000
 _RECORD_BYTES: Final = 900
-_BACKLOG: Final = 120_000
 _NOTHING: Final = Affine(0.0, 0.0)
 
 
@@ -60,7 +59,12 @@ class FreeDetector:
 
 
 def measured_costs(
-    settings: Settings, given: Sequence[bytes], *, detector: Detector | None = None, seconds: float = 10.0
+    settings: Settings,
+    given: Sequence[bytes],
+    *,
+    detector: Detector | None = None,
+    seconds: float = 10.0,
+    backlog: int = 120_000,
 ) -> Costs:
     """What each step costs here.
 
@@ -71,6 +75,7 @@ def measured_costs(
         given: posts as they are on the topic; at least one.
         detector: for callers that bring their own; None: the one that the settings name.
         seconds: about how long the model is run.
+        backlog: posts that a whole worker reads.
 
     Raises:
         EmbeddedError: Kafka or Valkey can't be started.
@@ -89,11 +94,11 @@ def measured_costs(
         if settings.redis.url:
             url = stack.enter_context(EmbeddedValkey(root / "valkey", keep=False)).url
         own = _own(settings, kafka.bootstrap_servers, url, root / "data")
-        fill(own, "posts", islice(cycle(given), _BACKLOG), together=4_000)
+        fill(own, "posts", islice(cycle(given), max(count, backlog)), together=4_000)
         fill(own, "flags", [], together=1)
         fill(own, "dead-letters", [], together=1)
         # First, as it sets how threads take turns and when garbage is collected, which counts for the rest.
-        whole = core_seconds_a_post(own, FreeDetector(), _BACKLOG)
+        whole = core_seconds_a_post(own, FreeDetector(), max(count, backlog))
         fill(own, "trickle", records[: count // TRICKLE], together=4)
         again = msgspec.structs.replace(own.kafka, group_id="measured-again")
         few = msgspec.structs.replace(

@@ -12,7 +12,7 @@ from worker.capacity.costs import read_costs
 from worker.capacity.engine_figures import engine_options
 from worker.capacity.planning import plan as planned
 from worker.capacity.report import assumptions, table
-from worker.capacity.scenario import load_scenario
+from worker.capacity.scenario_file import load_scenario
 from worker.commands.context import settings_of
 from worker.errors import SettingsError
 

@@ -17,7 +17,7 @@ from worker.capacity.engine_figures import engine_options
 from worker.capacity.fleet import Fleet, fleet_of
 from worker.capacity.footprint import SCORE
 from worker.capacity.planning import Plan, plan
-from worker.capacity.scenario import Scenario, load_scenario
+from worker.capacity.scenario_file import load_scenario
 from worker.capacity.sizing import storage
 from worker.errors import FlagstaffError, SettingsError
 from worker.settings import Settings, load_settings
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.unit.capacity.conftest import Write
+    from worker.capacity.scenario import Scenario
 
 GPU = {"engine.tokens_per_s": 1_000_000.0}
 
