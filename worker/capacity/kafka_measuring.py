@@ -31,6 +31,8 @@ _FEW: Final = 4
 TRICKLE: Final = 32
 _RECORDS: Final = (1, 16, 128, 1_024)
 _PATIENCE_S: Final = 60.0
+# Polls with records that tell something, the first one among them.
+_FEWEST: Final = 3
 _PAUSE_S: Final = 0.05
 _TURN_S: Final = 0.005
 
@@ -77,6 +79,9 @@ def reading_costs(settings: Settings, full: Source, trickle: Source, count: int)
         full: reads a topic with at least `count` records in large batches.
         trickle: reads one with records in batches of a few, a batch a fetch.
         count: records to read of the first; the second one is read to its end.
+
+    Raises:
+        BrokerError: they did not come in time.
     """
     most = settings.stream.poll_records
     items: list[Item] = []
@@ -112,6 +117,8 @@ def _polls(source: Source, most: int, count: int, items: list[Item]) -> tuple[li
             items += got
             found.append(one)
             sizes.append(len(got))
+    if len(found) < _FEWEST:
+        raise BrokerError(f"plan: the embedded Kafka gave few records in {_PATIENCE_S:.0f} s; try again")
     return found[1:], sizes[1:]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 import msgspec
+from kafka.errors import KafkaError
 
 from worker.capacity.costs import read_costs
 from worker.capacity.engine_figures import engine_options
@@ -14,7 +15,7 @@ from worker.capacity.planning import plan as planned
 from worker.capacity.report import assumptions, table
 from worker.capacity.scenario_file import load_scenario
 from worker.commands.context import settings_of
-from worker.errors import SettingsError
+from worker.errors import BrokerError, SettingsError
 
 if TYPE_CHECKING:
     from worker.settings import Settings
@@ -129,7 +130,10 @@ def _measure(settings: Settings, out: Path, given: Path | None, over: dict[str, 
     else:
         asked = load_scenario(None, {"load.peak": 1.0} | over)
         records = made_up_posts(asked.posts, 5_000)
-    costs = measured_costs(settings, records)
+    try:
+        costs = measured_costs(settings, records)
+    except KafkaError as error:
+        raise BrokerError(f"plan: the embedded Kafka: {error!r}; try again") from error
     try:
         out.write_bytes(msgspec.json.format(msgspec.json.encode(costs)) + b"\n")
     except OSError as error:
