@@ -147,6 +147,7 @@ def measured_costs(
         encode=of_model.encode,
         prepare_wait=stage.prepare_wait if url else _NOTHING,
         score=of_model.score,
+        score_alone=of_model.score_alone,
         token_budget=budget,
         score_cores=of_model.score_cores,
         score_in_python=of_model.score_in_python,

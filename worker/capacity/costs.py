@@ -44,8 +44,9 @@ class Costs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         encode: each token.
         prepare_wait: waited for Redis: a batch, each post.
         score: a run of the model; each token.
+        score_alone: seconds that such a run lasts by itself: with few posts not all cores have work.
         token_budget: tokens of a full batch.
-        score_cores: cores that the model computes on at a time; 0: none, as it is on a GPU.
+        score_cores: most cores that the model computes on at a time; 0: none, as it is on a GPU.
         score_in_python: share of `score` that holds the interpreter lock.
         decide: a batch; each post.
         decide_wait: waited for Redis: a batch, each post.
@@ -65,6 +66,7 @@ class Costs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     encode: Seconds
     prepare_wait: Affine
     score: Affine
+    score_alone: Affine
     token_budget: Annotated[int, Meta(ge=1)]
     score_cores: Annotated[float, Meta(ge=0, le=1024)]
     score_in_python: Annotated[float, Meta(ge=0, le=1)]

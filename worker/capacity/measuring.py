@@ -107,6 +107,7 @@ class DetectorCosts(NamedTuple):
 
     encode: float
     score: Affine
+    score_alone: Affine
     score_cores: float
     score_in_python: float
 
@@ -131,9 +132,10 @@ def detector_costs(detector: Detector, texts: Sequence[str], budget: int, second
             of_batch.append(taken(lambda batch=batch: detector.logits(batch)))  # type: ignore[misc]  # bound at once
     tokens = [sum(one.tokens for one in batch) for batch in batches]
     core = fitted(tokens, [statistics.median(one.core_s for one in mine) for mine in found])
+    alone = fitted(tokens, [statistics.median(one.seconds for one in mine) for mine in found])
     cores = statistics.median(one.core_s / one.seconds for one in found[-1])
     held = _in_python(lambda: detector.logits(batches[-1]))
-    return DetectorCosts(encode, core, min(max(1.0, cores), usable_cores()), held)
+    return DetectorCosts(encode, core, alone, min(max(1.0, cores), usable_cores()), held)
 
 
 def _within(encoded: Sequence[Encoded], budget: int) -> list[Encoded]:

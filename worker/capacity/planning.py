@@ -79,7 +79,12 @@ def with_engine(costs: Costs, scenario: Scenario) -> Costs:
     # On a GPU a run has one size, full or not.
     score = Affine(0.0, seconds * cores) if cores else Affine(seconds * engine.token_budget, 0.0)
     return msgspec.structs.replace(
-        costs, score=score, score_cores=cores, score_in_python=0.0, token_budget=engine.token_budget
+        costs,
+        score=score,
+        score_alone=Affine(score.fixed, seconds if cores else 0.0),
+        score_cores=cores,
+        score_in_python=0.0,
+        token_budget=engine.token_budget,
     )
 
 

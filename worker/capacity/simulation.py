@@ -246,7 +246,9 @@ class _Worker:
             yield from self._cpu.python(work * costs.score_in_python)
         native = work * (1 - costs.score_in_python)
         if costs.score_cores:
-            yield self._cpu.native(native, costs.score_cores)
+            alone = costs.score_alone.of(tokens) - work * costs.score_in_python
+            threads = native / alone if alone > 0 else costs.score_cores
+            yield self._cpu.native(native, min(max(1.0, threads), costs.score_cores))
         else:
             yield self._env.timeout(native)
         self._batches += 1
