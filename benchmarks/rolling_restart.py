@@ -163,6 +163,8 @@ def _roll(folder: Path, servers: str, mode: str, rate: float) -> Restarts:
     settings = {
         "KAFKA__BOOTSTRAP_SERVERS": servers,
         "KAFKA__GROUP_ID": f"group-{folder.name}",
+        # On a busy machine a start may take longer than the default, and a static member lose its place.
+        "KAFKA__SESSION_TIMEOUT_MS": "300000",
         "TOPICS__POSTS": names["posts"],
         "TOPICS__FLAGS": names["flags"],
         "TOPICS__DEAD_LETTERS": names["letters"],
