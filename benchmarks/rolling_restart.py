@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 _PARTITIONS = 12
 _WORKERS = 3
 _PATIENCE_S = 600.0
+_SEEN_S = 60.0
 # Waits between two restarts, so that one is over before the next begins.
 _SETTLE_S = 8.0
 _MODES = ("dynamic", "static", "dynamic, new one first")
@@ -73,13 +74,14 @@ class Load(threading.Thread):
 
     def __init__(self, servers: str, topic: str, rate: float) -> None:
         super().__init__(daemon=True)
-        self._servers, self._topic, self._rate = servers, topic, rate
+        self._producer = KafkaProducer(bootstrap_servers=servers, linger_ms=5)
+        self._topic, self._rate = topic, rate
         self._stop_asked = threading.Event()
         self.sent = 0
 
     def run(self) -> None:
         """Called by the thread."""
-        producer = KafkaProducer(bootstrap_servers=self._servers, linger_ms=5)
+        producer = self._producer
         begun = time.monotonic()
         for number, post in enumerate(posts(10_000_000)):
             value = json.dumps(post).encode()
@@ -163,6 +165,8 @@ def _roll(folder: Path, servers: str, mode: str, rate: float) -> Restarts:
     settings = {
         "KAFKA__BOOTSTRAP_SERVERS": servers,
         "KAFKA__GROUP_ID": f"group-{folder.name}",
+        # On a busy machine a start may take longer than the default, and a static member lose its place.
+        "KAFKA__SESSION_TIMEOUT_MS": "300000",
         "TOPICS__POSTS": names["posts"],
         "TOPICS__FLAGS": names["flags"],
         "TOPICS__DEAD_LETTERS": names["letters"],
@@ -182,6 +186,7 @@ def _roll(folder: Path, servers: str, mode: str, rate: float) -> Restarts:
         watcher = stack.enter_context(Watcher(servers, names["flags"], partitions=_PARTITIONS))
         load.start()
         stack.callback(load.end)
+        _await_seen(watcher, 1)
         time.sleep(_SETTLE_S)
         calm_until = time.monotonic()
         drain, back = [], []
@@ -198,6 +203,7 @@ def _roll(folder: Path, servers: str, mode: str, rate: float) -> Restarts:
             time.sleep(_SETTLE_S)
         load.end()
         _await_decided(servers, settings)
+        _await_seen(watcher, load.sent)
         sightings = watcher.sightings()
         for pod in pods:
             pod.stop()
@@ -232,6 +238,13 @@ def _await_decided(servers: str, settings: Mapping[str, str]) -> None:
             pass  # a transaction is open, or the coordinator is moving
         time.sleep(0.5)
     raise TimeoutError(f"the posts were not all decided within {_PATIENCE_S:.0f} s")
+
+
+def _await_seen(watcher: Watcher, count: int) -> None:
+    """Waits until the watcher has seen so many flags; one that is lost is told by the table."""
+    deadline = time.monotonic() + _SEEN_S
+    while len(watcher.sightings()) < count and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 def _pauses(sightings: Sequence[Sighting]) -> list[float]:

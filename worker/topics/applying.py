@@ -12,6 +12,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from worker.errors import BrokerError, SettingsError
 from worker.stream.client import client_options
+from worker.stream.refusal import in_words
 from worker.topics.found import broker_count, found_topics
 from worker.topics.plan import planned
 from worker.topics.shape import KAFKA_MESSAGE_BYTES, shapes
@@ -57,14 +58,13 @@ def apply(admin: Any, plans: Sequence[TopicPlan]) -> None:
             f"are {brokers}"
         )
     for plan in plans:
+        do, verb = (_create, "create") if plan.status == "create" else (_mend, "change")
         try:
-            if plan.status == "create":
-                _create(admin, plan)
-            else:
-                _mend(admin, plan)
+            do(admin, plan)
         except KafkaError as error:
-            why = getattr(error, "description", "") or type(error).__name__
-            raise BrokerError(f"topics: the brokers refuse to {plan.status} {plan.name!r}: {why}") from error
+            raise BrokerError(
+                f"topics: the brokers refuse to {verb} {plan.name!r}: {in_words(error)}"
+            ) from error
 
 
 def create_topics(settings: Settings, *, partitions: int, replication: int) -> list[str]:
