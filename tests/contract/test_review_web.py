@@ -258,6 +258,7 @@ ROUTES = {
     ("GET", "/"): EVERYBODY,
     ("GET", "/flag"): EVERYBODY,
     ("GET", "/author"): EVERYBODY,
+    ("GET", "/about"): EVERYBODY,
     ("GET", "/appeals"): EVERYBODY,
     ("GET", "/people"): {"lead", "auditor"},
     ("GET", "/audit"): {"auditor"},
