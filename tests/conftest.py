@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
+import sqlalchemy
 import structlog
 
+from tests.support.postgres import Postgres, postgres_folder, running_postgres
 from tests.support.topics import TopicFactory, create_topic, delete_topics, unique_name
 from worker.embedded import EmbeddedKafka, EmbeddedValkey
 
@@ -124,4 +126,34 @@ def redis_url(request: pytest.FixtureRequest) -> str:
     url: str = request.getfixturevalue(server).url if server else request.getfixturevalue("given_redis")
     with redis.Redis.from_url(url) as client:
         client.flushdb()
+    return url
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """The shared PostgreSQL. Who stops it starts one of their own instead."""
+    programs = postgres_folder()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed: no initdb")
+    with running_postgres(programs) as running:
+        yield running
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> str:
+    """The address of an empty database on it."""
+    name = unique_name("review").replace("-", "_")
+    engine = sqlalchemy.create_engine(postgres.url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return postgres.url.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of each kind of database that the console's view may be in, empty."""
+    if request.param == "sqlite":
+        return str(tmp_path / "below" / "review.sqlite")
+    url: str = request.getfixturevalue("postgres_url")
     return url

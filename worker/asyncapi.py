@@ -28,7 +28,10 @@ def asyncapi(topics: TopicSettings | None = None) -> dict[str, Any]:
             "headers": {"$ref": "#/components/schemas/DeadLetterHeaders"},
         }
         | _key("The key of the source record."),
-        "decision": _message("What a member of staff decided about a flag", payloads["decision"]),
+        "decision": _message("What a member of staff decided about a flag", payloads["decision"])
+        | _key("The flag's id."),
+        "appeal": _message("An author's appeal against a flag", payloads["appeal"])
+        | _key("Any, or none; best the flag's id."),
         "hold": _message("An action is held down to `label`, or that is lifted", payloads["hold"])
         | _key("group/action, so that compaction keeps the latest."),
         "shadow": _message("What a challenger would have decided", payloads["shadow"])
@@ -41,7 +44,7 @@ def asyncapi(topics: TopicSettings | None = None) -> dict[str, Any]:
         "info": {
             "title": "Flagstaff",
             "version": CONTRACT_VERSION,
-            "description": "Posts in; flags, dead letters and the decisions of the staff out. "
+            "description": "Posts and appeals in; flags, dead letters and the decisions of the staff out. "
             "Values are JSON in UTF-8; readers ignore fields that they don't know.",
             "license": {"name": "Apache-2.0"},
         },
@@ -53,6 +56,7 @@ def asyncapi(topics: TopicSettings | None = None) -> dict[str, Any]:
             "flags": _channel(topics.flags, "flag", "Read it with isolation level read_committed."),
             "deadLetters": _channel(topics.dead_letters, "deadLetter", "Records that could not be decided."),
             "decisions": _channel(topics.decisions, "decision", "What the staff decided about flags."),
+            "appeals": _channel(topics.appeals, "appeal", "Authors' appeals, as the platform takes them in."),
             "holds": _channel(topics.holds, "hold", "Which actions are held down. One partition, compacted."),
             "shadow": _channel(
                 topics.shadow, "shadow", "Beside the flags; not exactly once, and nobody is to act on it."
@@ -68,6 +72,7 @@ def asyncapi(topics: TopicSettings | None = None) -> dict[str, Any]:
             ),
             "publishDeadLetters": _operation("send", "deadLetters", "In the same transaction."),
             "publishDecisions": _operation("send", "decisions", "From the console of the staff."),
+            "readAppeals": _operation("receive", "appeals", "By the console of the staff, in no group."),
             "publishHolds": _operation(
                 "send", "holds", "When a breaker trips, and by `flagstaff hold lift`."
             ),

@@ -15,7 +15,7 @@ from worker.detector.calibration import sigmoid
 from worker.policy import Acting
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from worker.policy import Policy, SignalRule
     from worker.records import Action
@@ -25,6 +25,7 @@ ACTING: Final[tuple[Acting, ...]] = get_args(Acting)
 _RANK: Final = {"pass": 0} | {action: rank for rank, action in enumerate(ACTING, start=1)}
 # Numbers in a flag have so many digits: enough for any reader, and the same wherever they are worked out.
 DIGITS: Final = 6
+_NEAREST: Final = 1e-9
 
 
 class Judgement(NamedTuple):
@@ -125,3 +126,9 @@ class _Scale:
         if added <= self._least:
             return self._least
         return self._most if added >= self._most else round(added, DIGITS) + 0.0
+
+
+def detector_contribution(score: float, contributions: Iterable[float]) -> float:
+    """The log-odds that the detector added: what a score holds beyond the signals' contributions."""
+    score = min(max(score, _NEAREST), 1 - _NEAREST)
+    return round(math.log(score / (1 - score)) - sum(contributions), 3)

@@ -50,9 +50,11 @@ def reasons(grounds: Grounds) -> tuple[str, ...]:
     if grounds.reading.truncated:
         sentences.append(f"The text is longer; the detector saw its first {grounds.reading.tokens} tokens.")
     for signal in grounds.signals:
-        tell = _TOLD.get(signal.name)
-        if signal.value is not None and signal.contribution and tell is not None:
-            sentences.append(tell(signal.value, grounds.settings))
+        if signal.value is not None and signal.contribution:
+            window = _WINDOWS.get(signal.name)
+            within = "" if window is None else f"within {_span(getattr(grounds.settings, window))}"
+            if sentence := signal_sentence(signal.name, signal.value, within):
+                sentences.append(sentence)
     if grounds.judgement.held is not None:
         done = {"pass": "nothing is done", "abstain": "no judgement is made"}
         action = grounds.judgement.action
@@ -63,6 +65,18 @@ def reasons(grounds: Grounds) -> tuple[str, ...]:
     if missing := [signal.name for signal in grounds.signals if signal.value is None]:
         sentences.append(f"Not known: {', '.join(missing)}.")
     return tuple(sentences)
+
+
+def signal_sentence(name: str, value: float, within: str) -> str | None:
+    """What a signal saw; None of a signal that is not known here.
+
+    Args:
+        name: the signal's.
+        value: what it read.
+        within: over which time it looks, in words; used where it looks over any.
+    """
+    tell = _TOLD.get(name)
+    return None if tell is None else tell(value, within)
 
 
 def _detector(grounds: Grounds) -> str:
@@ -96,42 +110,41 @@ def _out_of_range(grounds: Grounds) -> str:
     return f"the post states no language and seems to be in {named}; it was calibrated for {known}"
 
 
-def _account_age(days: float, _: SignalSettings) -> str:
+def _account_age(days: float, _: str) -> str:
     age = "less than a day" if days < 1 else _count(int(days), "day")
     return f"The account was {age} old when it posted."
 
 
-def _follower_ratio(ratio: float, _: SignalSettings) -> str:
+def _follower_ratio(ratio: float, _: str) -> str:
     return f"The account has about {ratio:.2g} followers for each account that it follows."
 
 
-def _posting_rate(posts: float, settings: SignalSettings) -> str:
+def _posting_rate(posts: float, within: str) -> str:
     more = " or more" if posts >= MOST_POSTS else ""
-    span = _span(settings.rate_window_s)
-    return f"The account posted {posts:.0f}{more} times within {span}, this post included."
+    return f"The account posted {posts:.0f}{more} times {within}, this post included."
 
 
-def _duplicate_text(others: float, settings: SignalSettings) -> str:
-    return f"{_others(others)} posted the same text within {_span(settings.duplicate_window_s)}."
+def _duplicate_text(others: float, within: str) -> str:
+    return f"{_others(others)} posted the same text {within}."
 
 
-def _near_duplicate(others: float, settings: SignalSettings) -> str:
-    return f"{_others(others)} posted nearly the same text within {_span(settings.duplicate_window_s)}."
+def _near_duplicate(others: float, within: str) -> str:
+    return f"{_others(others)} posted nearly the same text {within}."
 
 
-def _link_share(share: float, _: SignalSettings) -> str:
+def _link_share(share: float, _: str) -> str:
     return f"Links make up {100 * share:.0f} % of the text."
 
 
-def _author_record(mean: float, settings: SignalSettings) -> str:
+def _author_record(mean: float, within: str) -> str:
     towards = "a machine" if mean > 0 else "a person"
     return (
-        f"What the detector said of this author's earlier posts within {_span(settings.record_window_s)} "
-        f"leans towards {towards} (tempered mean log-odds {mean:.2f})."
+        f"What the detector said of this author's earlier posts {within} leans towards {towards} "
+        f"(tempered mean log-odds {mean:.2f})."
     )
 
 
-_TOLD: Final[dict[str, Callable[[float, SignalSettings], str]]] = {
+_TOLD: Final[dict[str, Callable[[float, str], str]]] = {
     "account_age": _account_age,
     "follower_ratio": _follower_ratio,
     "posting_rate": _posting_rate,
@@ -139,6 +152,13 @@ _TOLD: Final[dict[str, Callable[[float, SignalSettings], str]]] = {
     "near_duplicate": _near_duplicate,
     "link_share": _link_share,
     "author_record": _author_record,
+}
+# The setting of how far a signal looks back.
+_WINDOWS: Final = {
+    "posting_rate": "rate_window_s",
+    "duplicate_text": "duplicate_window_s",
+    "near_duplicate": "duplicate_window_s",
+    "author_record": "record_window_s",
 }
 
 

@@ -1,4 +1,4 @@
-"""The records on the wire: posts in, flags out, what the staff decide, and holds.
+"""The records on the wire: posts in, flags out, what the staff decide, appeals, and holds.
 
 Values are JSON. Unknown fields of a post are ignored, so a producer may add to it; a flag's schema only
 grows by optional fields (`tests/unit/test_schemas.py` refuses anything else).
@@ -21,6 +21,7 @@ GateStatus = Literal["pass", "fail", "too-little", "not-measured"]
 Identifier = Annotated[str, Meta(min_length=1, max_length=1024)]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Timestamp = Annotated[datetime, Meta(tz=True)]
+Statement = Annotated[str, Meta(max_length=10_000)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -110,7 +111,12 @@ class Flag(Struct, frozen=True, kw_only=True):
 
 
 class Decision(Struct, frozen=True, kw_only=True):
-    """What a member of staff decided about a flag."""
+    """What a member of staff decided about a flag.
+
+    `appeals` is there in the outcome of an appeal alone: the ids of the appeals that it answers. `machine`
+    upholds the flag, `human` and `unsure` overturn it. `exercise` is there where the text is one whose author
+    is known, put before the staff to measure them: such a decision is about nobody.
+    """
 
     schema: Literal["decision.v1"] = "decision.v1"
     flag_id: str
@@ -119,6 +125,22 @@ class Decision(Struct, frozen=True, kw_only=True):
     verdict: Verdict
     note: str | UnsetType = UNSET
     decided_at: Timestamp
+    appeals: tuple[str, ...] | UnsetType = UNSET
+    exercise: Literal[True] | UnsetType = UNSET
+
+
+class Appeal(Struct, frozen=True, kw_only=True):
+    """An author's appeal against a flag, as the platform took it in. `statement` is what the author says.
+
+    No two appeals against a flag have the same `id`: a record that comes again is the same appeal.
+    """
+
+    schema: Literal["appeal.v1"] = "appeal.v1"
+    id: Identifier
+    flag_id: Identifier
+    post_id: Identifier
+    statement: Statement
+    appealed_at: Timestamp
 
 
 class Hold(Struct, frozen=True, kw_only=True):

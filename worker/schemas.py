@@ -10,13 +10,13 @@ import msgspec
 from worker.action_rate.hold import ACTIONS as HOLDABLE
 from worker.action_rate.hold import HEADER as HELD
 from worker.policy import Policy
-from worker.records import Decision, Flag, Hold, Post, ShadowDecision, StageStep
+from worker.records import Appeal, Decision, Flag, Hold, Post, ShadowDecision, StageStep
 from worker.stream.dead_letters import ATTEMPTS, ERROR, SOURCE, STAGE, Stage
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 # What the worker reads may be less than whole; what it writes always holds every field.
-_READ: Final[dict[str, type[msgspec.Struct]]] = {"post": Post, "policy": Policy}
+_READ: Final[dict[str, type[msgspec.Struct]]] = {"post": Post, "appeal": Appeal, "policy": Policy}
 _WRITTEN: Final[dict[str, type[msgspec.Struct]]] = {
     "flag": Flag,
     "decision": Decision,
@@ -45,7 +45,7 @@ def components(ref_template: str) -> tuple[dict[str, Any], dict[str, Any]]:
     Args:
         ref_template: how one schema refers to another, with `{name}` in it.
     """
-    kinds = {"post": Post, **_WRITTEN}
+    kinds = {"post": Post, "appeal": Appeal, **_WRITTEN}
     references, structs = msgspec.json.schema_components(kinds.values(), ref_template=ref_template)
     written = _names_below(*_WRITTEN.values())
     return (

@@ -25,6 +25,7 @@ PositiveInt = Annotated[int, Meta(ge=1)]
 Ratio = Annotated[float, Meta(gt=0, le=1)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Share = Annotated[float, Meta(gt=0, lt=1)]
+Days = Annotated[float, Meta(ge=0, le=36_500)]
 
 
 def _doc(text: str) -> Meta:
@@ -73,11 +74,31 @@ class TopicSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     flags: Annotated[str, _doc("Flags out.")] = "flags"
     dead_letters: Annotated[str, _doc("Records that could not be decided.")] = "dead-letters"
     decisions: Annotated[str, _doc("What the staff decided.")] = "decisions"
+    appeals: Annotated[str, _doc("Authors' appeals against flags, written by the platform.")] = "appeals"
     holds: Annotated[
         str, _doc("Which actions are held down, and who lifted that; one partition, compacted.")
     ] = "holds"
     shadow: Annotated[str, _doc("What a challenger would have decided.")] = "shadow"
     stages: Annotated[str, _doc("Each step of a staged release; one partition, compacted.")] = "stages"
+
+
+class TopicShapeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the topics should be like, for `flagstaff topics`; the worker itself reads none of it."""
+
+    partitions: Annotated[
+        PositiveInt, _doc("Least partitions of the topics that grow with the posts; the others have one.")
+    ] = 12
+    replication: Annotated[PositiveInt, _doc("Least copies of each partition.")] = 3
+    min_in_sync: Annotated[
+        PositiveInt | None,
+        _doc("Least copies that must have a record before it counts. Unset: one less than there are."),
+    ] = None
+    posts_days: Annotated[Days, _doc("How long posts are kept; 0: for ever, here and below.")] = 30.0
+    flags_days: Annotated[Days, _doc("The same for flags.")] = 365.0
+    dead_letters_days: Annotated[Days, _doc("The same for dead letters.")] = 30.0
+    decisions_days: Annotated[Days, _doc("The same for the staff's decisions.")] = 0.0
+    appeals_days: Annotated[Days, _doc("The same for authors' appeals.")] = 365.0
+    shadow_days: Annotated[Days, _doc("The same for what a challenger would have decided.")] = 30.0
 
 
 class RedisSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -310,6 +331,40 @@ class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = "auto"
 
 
+class OidcSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The OpenID Connect provider at which the staff sign in, with `review.access=oidc`."""
+
+    issuer: Annotated[
+        str, _doc("The provider's issuer; below it lies `/.well-known/openid-configuration`.")
+    ] = ""
+    client_id: Annotated[str, _doc("The name under which the console is known to the provider.")] = ""
+    client_secret: Annotated[str, _doc("The secret that goes with it.")] = ""
+    scopes: Annotated[tuple[str, ...], _doc("What is asked for; `openid` is among it.")] = (
+        "openid",
+        "profile",
+        "email",
+    )
+    name_claim: Annotated[
+        str,
+        _doc(
+            "Where the ID token names the person, as a JMESPath expression: what nobody can change for "
+            "themselves. An `email` that the provider calls unverified is refused."
+        ),
+    ] = "email"
+    role_claim: Annotated[
+        str, _doc("Where it holds the person's groups or roles, a text or a list; JMESPath.")
+    ] = "groups"
+    reviewer_values: Annotated[tuple[str, ...], _doc("Values there that make a reviewer.")] = (
+        "flagstaff-reviewer",
+    )
+    lead_values: Annotated[
+        tuple[str, ...], _doc("The same for a lead, who may be among the reviewers too.")
+    ] = ("flagstaff-lead",)
+    auditor_values: Annotated[
+        tuple[str, ...], _doc("The same for an auditor, who may not be anything else.")
+    ] = ("flagstaff-auditor",)
+
+
 class ReviewSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The console in which the staff decide: `flagstaff review`."""
 
@@ -321,11 +376,17 @@ class ReviewSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         tuple[str, ...], _doc("Names under which browsers reach the console; others are refused.")
     ] = ("127.0.0.1", "localhost")
     access: Annotated[
-        Literal["link", "proxy"],
+        Literal["link", "proxy", "oidc"],
         _doc(
-            "`link`: by one-time links that are printed at the start; `proxy`: a proxy says who somebody is."
+            "`link`: by one-time links that are printed at the start; `proxy`: a proxy says who somebody "
+            "is; `oidc`: people sign in at an OpenID Connect provider."
         ),
     ] = "link"
+    public_url: Annotated[
+        str,
+        _doc("With `access=oidc`: the console's address in browsers, `https://` and a name of `hosts`."),
+    ] = ""
+    oidc: OidcSettings = field(default_factory=OidcSettings)
     proxy_secret: Annotated[
         str, _doc("What the proxy sends as `X-Flagstaff-Proxy-Secret`; at least 32 characters.")
     ] = ""
@@ -354,7 +415,22 @@ class ReviewSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     hide_until_verdict: Annotated[
         bool, _doc("Whether score, action and reasons are hidden from a reviewer until the first verdict.")
     ] = False
+    hide_share: Annotated[
+        float,
+        Meta(ge=0, le=1),
+        _doc(
+            "With `hide_until_verdict`: the share of flags of which they are hidden, drawn for each "
+            "reviewer. Below 1 the others show how much the score sways people."
+        ),
+    ] = 1.0
     least_sample: Annotated[PositiveInt, _doc("Smallest sample of which a person's figures are shown.")] = 50
+    how_to_appeal: Annotated[
+        str,
+        _doc(
+            "Where and by when an author appeals, in whole sentences: it stands in the notice to an author "
+            "and on the page for the public."
+        ),
+    ] = ""
     database: Annotated[
         str, _doc("SQLite file, or SQLAlchemy's address of a PostgreSQL; empty: in the data directory.")
     ] = ""
@@ -365,6 +441,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     topics: TopicSettings = field(default_factory=TopicSettings)
+    topic_shape: TopicShapeSettings = field(default_factory=TopicShapeSettings)
     redis: RedisSettings = field(default_factory=RedisSettings)
     detector: DetectorSettings = field(default_factory=DetectorSettings)
     stream: StreamSettings = field(default_factory=StreamSettings)

@@ -38,6 +38,7 @@ def settings(broker: str, topic: TopicFactory, tmp_path: Path) -> Settings:
         broker,
         topics,
         TOPICS__DECISIONS=topic("decisions", partitions=3, servers=broker),
+        TOPICS__APPEALS=topic("appeals", partitions=2, servers=broker),
         REVIEW__DOUBLE_SHARE="0",
         KAFKA__TRANSACTION_TIMEOUT_MS="10000",
     )

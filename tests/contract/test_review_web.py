@@ -9,18 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
+from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from tests.contract.test_review_console import console_of, place, put_flags, written
 from tests.support.flags import flag
+from tests.support.independent_reader import committed_records
 from tests.support.running import publish, worker_settings
 from tests.support.waiting import wait_until
+from worker.backtest.staff import Staff
 from worker.errors import SettingsError
-from worker.records import Source
-from worker.review.access import SECRET_HEADER, check_access
+from worker.records import Decision, Source
+from worker.review.access import SECRET_HEADER
+from worker.review.access_check import check_access
 from worker.review.console import now_ms
+from worker.review.entry import SCORE
 from worker.review.sessions import Links, Sessions
 from worker.review.web import Web
+from worker.verdicts import votes_by_flag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,8 +72,14 @@ class Desk:
 @pytest.fixture
 def settings(broker: str, topic: TopicFactory, tmp_path: Path) -> Settings:
     topics = {name: topic(name, servers=broker) for name in ("posts", "flags", "dead_letters")}
-    decisions = topic("decisions", servers=broker)
-    return worker_settings(tmp_path, broker, topics, TOPICS__DECISIONS=decisions, REVIEW__DOUBLE_SHARE="0")
+    return worker_settings(
+        tmp_path,
+        broker,
+        topics,
+        TOPICS__DECISIONS=topic("decisions", servers=broker),
+        TOPICS__APPEALS=topic("appeals", servers=broker),
+        REVIEW__DOUBLE_SHARE="0",
+    )
 
 
 @contextmanager
@@ -173,8 +186,12 @@ def test_a_session_ends(settings: Settings, how: str) -> None:
         answer = ann.get("/")
         assert answer.status_code == 200
         if how == "left":
+            key = ann.cookies["flagstaff"]
             assert ann.post("/leave", data={"form_key": field(answer, "form_key")}).status_code == 200
-            assert ann.get("/").status_code == 401
+            # The browser forgets it, and who had copied it has nothing.
+            assert "flagstaff" not in ann.cookies
+            assert desk.stranger(cookie=f"flagstaff={key}").get("/flag?id=flag-0").status_code == 401
+            assert desk.refusals() == [("", "/flag")]
             return
         key = ann.cookies["flagstaff"]
         now = now_ms()
@@ -232,6 +249,47 @@ def test_each_role_has_its_pages(settings: Settings) -> None:
         trail = auditor.get("/audit").text
         assert "refused" in trail
         assert "saw" in trail
+    assert written(settings) == []
+
+
+OPEN = {"/live", "/enter", "/static"}
+EVERYBODY = {"reviewer", "lead", "auditor"}
+ROUTES = {
+    ("GET", "/"): EVERYBODY,
+    ("GET", "/flag"): EVERYBODY,
+    ("GET", "/author"): EVERYBODY,
+    ("GET", "/appeals"): EVERYBODY,
+    ("GET", "/people"): {"lead", "auditor"},
+    ("GET", "/audit"): {"auditor"},
+    ("POST", "/next"): {"reviewer", "lead"},
+    ("POST", "/take"): {"reviewer", "lead"},
+    ("POST", "/release"): {"reviewer", "lead"},
+    ("POST", "/act"): {"reviewer", "lead"},
+    ("POST", "/leave"): EVERYBODY,
+}
+
+
+def test_every_route_is_for_its_roles_alone_and_who_is_refused_is_noted(settings: Settings) -> None:
+    with desk_of(settings, 0) as desk:
+        there = {route.path for route in desk.app.routes if isinstance(route, Route | Mount)}
+        assert there == OPEN | {path for _, path in ROUTES}
+        for (method, path), roles in ROUTES.items():
+            for who in ("nobody", "reviewer", "lead", "auditor"):
+                browser = desk.stranger() if who == "nobody" else desk.person(who, who)  # type: ignore[arg-type]  # a role
+                key = "" if who == "nobody" else field(browser.get("/"), "form_key")
+                before = len(desk.refusals())
+                answer = browser.request(
+                    method,
+                    path,
+                    params={"id": "flag-0"} if method == "GET" else None,
+                    data={"form_key": key, "id": "flag-0", "before": "0", "kind": "undo"}
+                    if method == "POST"
+                    else None,
+                )
+                expected = 200 if who in roles else 401 if who == "nobody" else 403
+                assert (method, path, who, answer.status_code) == (method, path, who, expected)
+                noted = desk.refusals()[: len(desk.refusals()) - before]
+                assert noted == ([] if expected == 200 else [("" if who == "nobody" else who, path)])
     assert written(settings) == []
 
 
@@ -378,3 +436,68 @@ def test_new_flags_come_into_the_queue_and_a_post_that_is_gone_is_said_so(settin
         assert "Another post stands where" in ann.get("/flag?id=flag-5").text
         assert place(settings, 5).topic == settings.topics.posts
         assert ann.get("/flag?id=nothing").status_code == 404
+
+
+def test_known_texts_look_like_any_other_and_their_decisions_are_about_nobody(
+    settings: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "known.jsonl"
+    file.write_text('{"post_id": "p8", "label": "human"}\n')
+    known = with_review(settings, known_file=str(file), known_share=1.0, least_sample=1)
+    with desk_of(known, *range(9)) as desk:
+        ann, bob, lea = desk.person("ann"), desk.person("bob"), desk.person("lea", "lead")
+        for person, verdict in ((ann, "machine"), (bob, "human")):
+            # It comes first, though others are more urgent, and again to who has not seen it.
+            page = person.post("/next", data={"form_key": field(person.get("/"), "form_key")})
+            assert "text 8" in page.text
+            after = person.post("/act", data=form(page, verdict=verdict))
+        cy = desk.person("cy")
+        key = field(cy.get("/"), "form_key")
+        known_one, other = (cy.post("/take", data={"form_key": key, "id": f"flag-{n}"}).text for n in (8, 7))
+        differing = zip(bare(known_one, 8).splitlines(), bare(other, 7).splitlines(), strict=True)
+        assert [lines for lines in differing if lines[0] != lines[1]] == []
+        assert "text 1" in after.text
+        bob.post("/act", data=form(after, verdict="human"))
+        people = lea.get("/people").text
+        assert "50 % (1 to 99)" in people
+    records = committed_records(settings.kafka.bootstrap_servers, settings.topics.decisions)
+    decisions = [msgspec.json.decode(record.value(), type=Decision) for record in records]
+    assert [(one.post_id, one.exercise) for one in decisions] == [("p8", True), ("p8", True), ("p1", UNSET)]
+    # Nobody who counts decisions counts them: not `calibrate`, not `backtest`, not a release's gates.
+    assert votes_by_flag(decisions) == {"flag-1": {"human": 1, "machine": 0, "unsure": 0}}
+    assert Staff(decisions).verdict(["flag-8"]) == "none"
+
+
+def bare(html: str, number: int) -> str:
+    """A page without what is the post's own."""
+    return re.sub(rf"\b((p|flag-|text ){number}|a{number % 7})\b", "", html)
+
+
+def test_of_a_share_of_flags_the_score_is_hidden_and_the_topic_says_which(settings: Settings) -> None:
+    count = 24
+    drawn = with_review(settings, hide_until_verdict=True, hide_share=0.5, least_sample=3)
+    with desk_of(drawn, *range(count)) as desk:
+        ann, lea = desk.person("ann"), desk.person("lea", "lead")
+        hidden = set()
+        for number in range(count):
+            page = ann.get(f"/flag?id=flag-{number}")
+            if "hidden until you have given a verdict" in page.text:
+                hidden.add(f"flag-{number}")
+            else:
+                assert "duplicate_text" in page.text
+            ann.post("/act", data=form(page, verdict="human" if number % 3 else "machine"))
+        assert 4 < len(hidden) < count - 4
+        # Whoever sees the score afterwards may say something else.
+        changed = min(hidden)
+        page = ann.get(f"/flag?id={changed}")
+        ann.post("/act", data=form(page, verdict="unsure"))
+        people = lea.get("/people").text
+        assert f"Changed, of {len(hidden)} verdicts: " in people
+        assert "0 of 1 to <em>machine</em>" in people
+        assert f"{count - len(hidden)} verdicts with the score, {len(hidden)} without" in people
+    records = committed_records(settings.kafka.bootstrap_servers, settings.topics.decisions)
+    seen = [dict(record.headers() or [])[SCORE].decode() for record in records]
+    keys = [record.key().decode() for record in records]
+    assert {key for key, one in zip(keys, seen, strict=True) if one == "drawn-hidden"} == hidden
+    assert seen.count("drawn-shown") == count - len(hidden)
+    assert seen[-1] == "shown"

@@ -22,6 +22,7 @@ from worker.asyncapi import asyncapi
 from worker.commands.schema import documents, schema
 from worker.policy import DEFAULT_FILE
 from worker.records import (
+    Appeal,
     DeciderStamp,
     Decision,
     DetectorReading,
@@ -71,6 +72,9 @@ FLAG = Flag(
 )
 DECISION = Decision(
     flag_id="f1", post_id="p1", reviewer="r1", verdict="unsure", decided_at=datetime(2026, 3, 1, tzinfo=UTC)
+)
+APPEAL = Appeal(
+    id="e1", flag_id="f1", post_id="p1", statement="…", appealed_at=datetime(2026, 3, 2, tzinfo=UTC)
 )
 HOLD = Hold(
     group="flagstaff",
@@ -143,7 +147,9 @@ SAMPLES: dict[str, list[Any]] = {
     "decision": [
         as_json(DECISION),
         as_json(msgspec.structs.replace(DECISION, note="x")),
+        as_json(msgspec.structs.replace(DECISION, appeals=("e1",))),
     ],
+    "appeal": [as_json(APPEAL), {key: value for key, value in as_json(APPEAL).items() if key != "schema"}],
     "shadow": [as_json(SHADOW)],
     "stage": [as_json(STAGE), as_json(msgspec.structs.replace(STAGE, stage="off", share=0.0, gates=()))],
     "policy": [yaml.safe_load(DEFAULT_FILE.read_text(encoding="utf-8"))],
@@ -192,6 +198,8 @@ def test_each_schema_is_one_and_true_of_records(name: str) -> None:
         ("flag", {key: value for key, value in as_json(FLAG).items() if key != "schema"}),
         ("flag", as_json(FLAG) | {"action": "delete"}),
         ("decision", {"schema": "decision.v1"}),
+        ("appeal", as_json(APPEAL) | {"statement": "x" * 10_001}),
+        ("appeal", {key: value for key, value in as_json(APPEAL).items() if key != "flag_id"}),
         ("hold", as_json(HOLD) | {"action": "label"}),
         ("shadow", as_json(FLAG)),
         ("stage", as_json(STAGE) | {"stage": "half"}),

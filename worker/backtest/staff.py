@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 from kafka.errors import KafkaError
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from worker.errors import BrokerError, SettingsError
 from worker.records import Decision
 from worker.replay.output import Sealed
 from worker.stream.extent import ExtentReader
-from worker.verdicts import majority, votes_by_flag
+from worker.stream.refusal import in_words
+from worker.verdicts import majority, overturned_flags, votes_by_flag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,7 +35,7 @@ class Staff:
     """All decisions that are counted.
 
     Args:
-        decisions: in any order.
+        decisions: in any order; those on texts that measure the staff are not counted.
         unreadable: records that are none.
     """
 
@@ -41,11 +43,15 @@ class Staff:
         self.unreadable = unreadable
         self._by_flag: defaultdict[str, list[Decision]] = defaultdict(list)
         for one in decisions:
+            if one.exercise is not UNSET:
+                continue
             self._by_flag[one.flag_id].append(one)
         self._looked_up: set[str] = set()
 
     def verdict(self, flag_ids: Iterable[str]) -> Verdict:
         """What most reviewers said of a post, by all its flags; of each reviewer the latest word counts.
+
+        Where an appeal against any of them was answered, the latest answer alone counts.
 
         Args:
             flag_ids: of the flags that the post has, or would have.
@@ -63,6 +69,11 @@ class Staff:
     def count(self) -> int:
         """How many decisions there are."""
         return sum(map(len, self._by_flag.values()))
+
+    @property
+    def overturned(self) -> int:
+        """How many flags an appeal's answer overturned."""
+        return len(overturned_flags(one for some in self._by_flag.values() for one in some))
 
     @property
     def elsewhere(self) -> int:
@@ -113,7 +124,7 @@ def staff_of_topic(settings: Settings, since_ms: int) -> Staff:
         finally:
             reader.close()
     except KafkaError as error:
-        raise BrokerError(f"backtest: the topic {topic!r} can't be read: {error!r}") from error
+        raise BrokerError(f"backtest: the topic {topic!r} can't be read: {in_words(error)}") from error
     return Staff(found, len(wrong))
 
 

@@ -1,10 +1,11 @@
-"""What `flagstaff check` tries out: everything that `flagstaff run` will need, without deciding a post."""
+"""What `flagstaff check` tries out: all that `flagstaff run` will need, and the console where it is set."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from worker.checks.brokers import check_brokers
+from worker.checks.console import check_console
 from worker.checks.local import check_local
 from worker.checks.redis_server import check_redis
 
@@ -20,3 +21,4 @@ def check_all(settings: Settings) -> Iterator[Finding]:
     yield from check_local(settings)
     yield from check_brokers(settings)
     yield from check_redis(settings.redis)
+    yield from check_console(settings.review)

@@ -25,6 +25,7 @@ SUMMARIES: Final = {
     "embedded": "Run a real Kafka and a real Valkey in a folder.",
     "send": "Put posts on the posts topic.",
     "score": "Score posts without Kafka or Redis.",
+    "topics": "Show, make and check the topics; print the rights of each part.",
     "check": "Check settings, detector, brokers, topics, rights and Redis.",
     "schema": "Print or write the schemas of the records.",
     "warm": "Build the signal state again from the posts topic.",
@@ -33,6 +34,8 @@ SUMMARIES: Final = {
     "backtest": "Try other detectors and policies on a range of posts.",
     "verify": "Check a replay's or a backtest's outputs against its manifest.",
     "review": "Serve the console in which the staff decide about flags.",
+    "explain": "Write the notice to an author, in plain words, from a flag.",
+    "transparency": "Write the report on a period for the public.",
     "redrive": "Send dead letters back to the posts topic.",
     "stage": "Let a new detector or policy go out in stages, or take it back.",
     "generate": "Write labelled texts of a language model.",
@@ -41,6 +44,7 @@ SUMMARIES: Final = {
     "calibrate": "Give a detector probabilities and a threshold from your own texts.",
     "convert": "Write a checkpoint of any form as a directory that runs.",
     "card": "Write a model card, or a generator's card.",
+    "plan": "Simulate a load: workers, partitions, memory, bytes, costs.",
     "bench": "Measure engine, stream, cache and replay beside their peers.",
 }
 

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 
-class _Moment(click.ParamType[int]):
+class Moment(click.ParamType[int]):
     """A time in ISO 8601 with its zone, as milliseconds since 1970."""
 
     name = "time"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The time; what is none is bad usage."""
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:
@@ -47,9 +48,9 @@ class _Span(click.ParamType[Span]):
 
 
 _OPTIONS = (
-    click.option("--from", "start_ms", type=_Moment(), metavar="TIME", help="Where the range begins."),
+    click.option("--from", "start_ms", type=Moment(), metavar="TIME", help="Where the range begins."),
     click.option(
-        "--to", "end_ms", type=_Moment(), metavar="TIME", help="Where it ends; that moment is left out."
+        "--to", "end_ms", type=Moment(), metavar="TIME", help="Where it ends; that moment is left out."
     ),
     click.option(
         "--offsets",

@@ -12,9 +12,10 @@ from kafka.errors import KafkaError
 
 from worker.commands.context import settings_of
 from worker.errors import BrokerError, SettingsError
-from worker.review.access import check_access
+from worker.review.access_check import check_access
 from worker.review.console import opened
 from worker.review.sessions import ROLES, Links, Sessions
+from worker.stream.refusal import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +39,8 @@ def review(ctx: click.Context, people: tuple[str, ...]) -> None:
     """Serve the console in which the staff decide about flags.
 
     It reads flags and decisions from their topics, and prints a link that lets one person in once. It can
-    be reached from this machine alone, unless a trusted proxy stands before it (docs/review.md).
+    be reached from this machine alone, unless people sign in at an OpenID Connect provider or a trusted
+    proxy stands before it (docs/review.md).
     """
     # Imported here: an extra, which is said in one line where it is missing.
     from worker.review.serving import serve  # noqa: PLC0415
@@ -52,6 +54,9 @@ def review(ctx: click.Context, people: tuple[str, ...]) -> None:
     def say(address: str) -> None:
         if settings.review.access == "proxy":
             click.echo(f"listening on {address}, for the proxy")
+            return
+        if settings.review.access == "oidc":
+            click.echo(f"listening on {address}, for {settings.review.public_url}")
             return
         for name, role in named:
             click.echo(f"{address}/enter?key={links.make(name, role)}  lets {name} ({role}) in, once")
@@ -68,9 +73,7 @@ def review(ctx: click.Context, people: tuple[str, ...]) -> None:
             app = Web(console, links, sessions).app()
             serve(app, settings.review.host, settings.review.port, ready=say)
     except KafkaError as error:
-        raise BrokerError(
-            f"review: {str(error) or type(error).__name__}; `flagstaff check` tells more"
-        ) from error
+        raise BrokerError(f"review: {in_words(error)}; `flagstaff check` tells more") from error
 
 
 def _caught_up() -> Callable[[int, int], None]:

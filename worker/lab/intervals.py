@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -32,6 +34,32 @@ def rate(count: int, of: int, *, design_effect: float = 1.0) -> Rate:
     low = 0.0 if count == 0 else float(beta.ppf(tail, hits, misses + 1))
     high = 1.0 if count == of else float(beta.ppf(1 - tail, hits + 1, misses))
     return Rate(count=count, of=of, value=count / of, low=low, high=high)
+
+
+def difference(one: tuple[int, int], other: tuple[int, int]) -> Estimate:
+    """How much larger one share is than another of other texts, and the two-sided interval of that.
+
+    By Newcombe (1998), method 10: from both shares' score intervals (Wilson 1927).
+
+    Args:
+        one: how many, and of how many, at least one.
+        other: the same of the share that is subtracted.
+    """
+    (first, low_first, high_first), (second, low_second, high_second) = _score(*one), _score(*other)
+    value = first - second
+    return Estimate(
+        value=value,
+        low=value - math.hypot(first - low_first, high_second - second),
+        high=value + math.hypot(high_first - first, second - low_second),
+    )
+
+
+def _score(count: int, of: int) -> tuple[float, float, float]:
+    """A share and its score interval."""
+    share, squared = count / of, NormalDist().inv_cdf((1 + CONFIDENCE) / 2) ** 2
+    middle = (share + squared / (2 * of)) / (1 + squared / of)
+    half = math.sqrt(squared * (share * (1 - share) / of + squared / (4 * of**2))) / (1 + squared / of)
+    return share, middle - half, middle + half
 
 
 def design_effect(hits: NDArray[np.bool_], clusters: NDArray[np.int64]) -> float | None:

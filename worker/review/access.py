@@ -1,4 +1,4 @@
-"""Who somebody is: by the session of a one-time link, or by what a trusted proxy says."""
+"""Who somebody is: by their session, or by what a trusted proxy says."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import hmac
 import ipaddress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
-from worker.errors import SettingsError
 from worker.review.console import now_ms
 from worker.review.sessions import ROLES, Person
 
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from worker.review.sessions import Sessions
     from worker.settings import ReviewSettings
 
-COOKIE: Final = "flagstaff"
 SECRET_HEADER: Final = "X-Flagstaff-Proxy-Secret"  # noqa: S105 - the header's name
-_SHORTEST_SECRET: Final = 32
 _LONGEST_NAME: Final = 200
 
 
@@ -37,27 +35,45 @@ class RefusedError(Exception):
         self.who = who
 
 
-def check_access(review: ReviewSettings) -> None:
-    """Looks whether the settings let in only whom they should.
+class Cookies:
+    """The names of the console's cookies, and whether browsers send them over TLS alone.
 
-    Raises:
-        SettingsError: they would let in others.
+    Over TLS a name begins with `__Host-`, so that no other host of the same domain can set it (RFC 6265bis,
+    section 4.1.3).
+
+    Args:
+        review: with `access=oidc`, `public_url` says whether there is TLS. By link the console speaks plain
+            HTTP, to this machine alone.
     """
-    if review.access == "link":
-        try:
-            own = review.host == "localhost" or ipaddress.ip_address(review.host).is_loopback
-        except ValueError:
-            own = False
-        if not own:
-            raise SettingsError(
-                f"settings: review.host (FLAGSTAFF_REVIEW__HOST): {review.host} can be reached from outside; "
-                "with review.access=link it must be this machine's own address, such as 127.0.0.1"
-            )
-    elif len(review.proxy_secret) < _SHORTEST_SECRET:
-        raise SettingsError(
-            "settings: review.proxy_secret (FLAGSTAFF_REVIEW__PROXY_SECRET or …_FILE): with access=proxy "
-            f"it must have at least {_SHORTEST_SECRET} characters, which the proxy sends as {SECRET_HEADER}"
-        )
+
+    def __init__(self, review: ReviewSettings) -> None:
+        self.secure = review.access == "oidc" and review.public_url.startswith("https://")
+        prefix = "__Host-" if self.secure else ""
+        self.session = f"{prefix}flagstaff"
+        self.sign_in = f"{prefix}flagstaff-sign-in"
+
+
+def is_secure(address: str) -> bool:
+    """Whether nobody on the way can read or change what goes to an address: `https`, or this machine."""
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_own(host)))
+
+
+def is_own(host: str) -> bool:
+    """Whether a host is this machine's own, not to be reached from outside."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_name(name: str) -> bool:
+    """Whether somebody may be called this."""
+    return 0 < len(name) <= _LONGEST_NAME and name.isprintable()
 
 
 def person_of(request: Request, review: ReviewSettings, sessions: Sessions) -> Person:
@@ -66,15 +82,14 @@ def person_of(request: Request, review: ReviewSettings, sessions: Sessions) -> P
     Raises:
         RefusedError: nobody who may.
     """
-    if review.access == "link":
-        key = request.cookies.get(COOKIE)
-        person = None if key is None else sessions.find(key, now_ms())
-        if person is None:
-            raise RefusedError(
-                401, "There is no session, or it is over. Ask for a new link from `flagstaff review`."
-            )
-        return person
-    return _from_proxy(request, review)
+    if review.access == "proxy":
+        return _from_proxy(request, review)
+    key = request.cookies.get(Cookies(review).session)
+    person = None if key is None else sessions.find(key, now_ms())
+    if person is None:
+        again = "Ask for a new link from `flagstaff review`." if review.access == "link" else "Sign in."
+        raise RefusedError(401, f"There is no session, or it is over. {again}")
+    return person
 
 
 def _from_proxy(request: Request, review: ReviewSettings) -> Person:
@@ -85,7 +100,7 @@ def _from_proxy(request: Request, review: ReviewSettings) -> Person:
     names = request.headers.getlist(review.proxy_user_header)
     roles = request.headers.getlist(review.proxy_role_header)
     # Two headers of a name: one of them may have come from outside, past the proxy.
-    if len(names) != 1 or not 0 < len(names[0].strip()) <= _LONGEST_NAME or len(roles) > 1:
+    if len(names) != 1 or not is_name(names[0].strip()) or len(roles) > 1:
         raise RefusedError(403, "The proxy does not say who you are.")
     name, given = names[0].strip(), roles[0].strip() if roles else "reviewer"
     role = next((one for one in ROLES if one == given), None)

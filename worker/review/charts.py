@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from worker.judgement import detector_contribution
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 HALF: Final = 150.0
 _ROW: Final = 26.0
 _LEAST_SCALE: Final = 1.0
-_NEAREST: Final = 1e-9
 
 RECORD_WIDTH: Final = 480.0
 RECORD_HEIGHT: Final = 120.0
@@ -51,13 +51,8 @@ class Mark(NamedTuple):
 
 
 def contributions(flag: Flag) -> tuple[Bar, ...]:
-    """A bar for the detector and one for each signal, towards a machine to the right, a person to the left.
-
-    The detector's part is what the score's log-odds hold beyond the signals' (`worker.judgement`).
-    """
-    score = min(max(flag.score, _NEAREST), 1 - _NEAREST)
-    signals = sum(signal.contribution for signal in flag.signals)
-    detector = round(math.log(score / (1 - score)) - signals, 3)
+    """A bar for the detector and one for each signal: to the right towards a machine, else a person."""
+    detector = detector_contribution(flag.score, (signal.contribution for signal in flag.signals))
     rows: list[tuple[str, float | None, float]] = [("detector", None, detector)]
     rows += [(signal.name, signal.value, signal.contribution) for signal in flag.signals]
     scale = HALF / max(_LEAST_SCALE, *(abs(added) for *_, added in rows))

@@ -11,28 +11,40 @@ from typing import TYPE_CHECKING, Final, Literal
 from sqlalchemy import func, select
 
 from worker.review.audit import Audit
-from worker.review.database import ENTRIES, FLAGS, Database
+from worker.review.database import Database
 from worker.review.decision_topic import DecisionTopic
-from worker.review.entry import Entry, name_of
+from worker.review.entry import Entry, mark_of, name_of
 from worker.review.follower import Follower
+from worker.review.judgements import read_said
 from worker.review.known import read_known
 from worker.review.post_text import PostText
 from worker.review.queue import Queue
-from worker.review.sampling import known_is_due
-from worker.review.view import View, case_of, entries_of, standing_of
+from worker.review.sampling import is_drawn_hidden, known_is_due
+from worker.review.tables import ENTRIES
+from worker.review.view import View, standing_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from worker.records import Action, Verdict
+    from worker.review.case import Case
     from worker.review.entry import Kind
+    from worker.review.judgements import Said
+    from worker.review.sway import Seen
     from worker.review.view import Standing
     from worker.settings import Settings
 
-Outcome = Literal["written", "written-before", "stale", "not-in-hand", "nothing-to-undo"]
+Outcome = Literal[
+    "written",
+    "written-before",
+    "stale",
+    "not-in-hand",
+    "nothing-to-undo",
+    "appealed-since",
+    "decided-before",
+]
 
 _REACH_S: Final = 20.0
-_AT_ONCE: Final = 500
 
 
 def now_ms() -> int:
@@ -78,6 +90,23 @@ class Console:
         with self.database.read() as connection:
             return standing_of(connection, flag_id, self.settings.review.double_share)
 
+    def hides(self, standing: Standing, reviewer: str) -> bool:
+        """Whether score, action and reasons are kept from a reviewer, who has given no verdict yet."""
+        review = self.settings.review
+        return (
+            review.hide_until_verdict
+            and reviewer not in standing.case.verdicts
+            and is_drawn_hidden(reviewer, standing.flag.id, review.hide_share)
+        )
+
+    def _seen(self, standing: Standing, reviewer: str) -> Seen:
+        hidden = self.hides(standing, reviewer)
+        review = self.settings.review
+        # Where one of both is sure there is nobody to compare with; later verdicts are never compared.
+        if review.hide_until_verdict and 0 < review.hide_share < 1 and reviewer not in standing.case.entries:
+            return "drawn-hidden" if hidden else "drawn-shown"
+        return "hidden" if hidden else "shown"
+
     def next_for(self, reviewer: str, *, lead: bool, action: Action | None = None) -> str | None:
         """Puts the next flag into a reviewer's hand; its id, or None where nothing waits."""
         known: list[str] = []
@@ -99,6 +128,7 @@ class Console:
         verdict: Verdict,
         note: str,
         before: int,
+        appeals: str = "",
     ) -> Outcome:
         """Writes what a reviewer did about a flag; returns once it is committed and in the view.
 
@@ -110,12 +140,14 @@ class Console:
             note: in words.
             before: how many entries the reviewer had made on this flag when the form was shown. A form that
                 is sent again finds its entry written; one that is older than what was done since is `stale`.
+            appeals: `mark_of` the waiting appeals that the form showed. A verdict answers them; where others
+                have come in since, nothing is written.
 
         Raises:
             BrokerError: Kafka does not take it. The same form may be sent again.
         """
-        flag = standing.flag
-        if before < (count := standing.case.entries.get(reviewer, 0)):
+        flag, case = standing.flag, standing.case
+        if before < (count := case.entries.get(reviewer, 0)):
             name = name_of(flag.id, reviewer, before)
             mine = next((entry for entry in standing.entries if entry.name == name), None)
             same = mine is not None and (mine.kind, mine.verdict) == (kind, verdict)
@@ -125,6 +157,8 @@ class Console:
         if kind == "undo":
             if not count:
                 return "nothing-to-undo"
+        elif objection := _objection(case, reviewer, appeals):
+            return objection
         elif not self.queue.take(flag.id, reviewer, now_ms()):
             return "not-in-hand"
         entry = Entry(
@@ -136,32 +170,34 @@ class Console:
             verdict=verdict,
             note=note,
             at=datetime.now(UTC),
+            appeals=_answered(case, reviewer) if kind == "verdict" else (),
+            exercise=flag.post_id in self._known,
+            seen=self._seen(standing, reviewer) if kind == "verdict" else None,
         )
         place = self._topic.write(entry)
         if place is not None:
             self._follower.wait_for(self.settings.topics.decisions, *place, _REACH_S)
-        self.audit.note(kind, reviewer, flag_id=flag.id, verdict=verdict, name=entry.name)
+        answered = {"appeals": entry.appeals} if entry.appeals else {}
+        self.audit.note(kind, reviewer, flag_id=flag.id, verdict=verdict, name=entry.name, **answered)
         self.queue.release(flag.id, reviewer)
         return "written" if place is not None else "written-before"
 
-    def verdicts(self) -> tuple[dict[str, Mapping[str, Verdict]], dict[str, Verdict]]:
-        """What each reviewer said last of each flag that was decided on, and what is true of known ones."""
-        share = self.settings.review.double_share
-        given: dict[str, Mapping[str, Verdict]] = {}
-        known: dict[str, Verdict] = {}
-        with self.database.read() as connection:
-            query = select(FLAGS.c.id, FLAGS.c.action, FLAGS.c.post_id).where(
-                FLAGS.c.id.in_(select(ENTRIES.c.flag_id).distinct())
-            )
-            rows = connection.execute(query).all()
-            for start in range(0, len(rows), _AT_ONCE):
-                some = rows[start : start + _AT_ONCE]
-                done = entries_of(connection, [row.id for row in some])
-                for row in some:
-                    given[row.id] = case_of(row.id, row.action, done.get(row.id, []), share).verdicts
-                    if row.post_id in self._known:
-                        known[row.id] = self._known[row.post_id]
-        return given, known
+    def said(self) -> Said:
+        """What everybody said of every flag."""
+        return read_said(self.database, self._known, self.settings.review.double_share)
+
+
+def _objection(case: Case, reviewer: str, shown: str) -> Outcome | None:
+    """Why a reviewer can't decide as things stand, the waiting appeals shown being those of this mark."""
+    if case.bars(reviewer):
+        return "decided-before"
+    return "appealed-since" if shown != mark_of(case.waiting) else None
+
+
+def _answered(case: Case, reviewer: str) -> tuple[str, ...]:
+    """Which appeals a reviewer's verdict answers: those that wait, and those of an answer that it changes."""
+    before = case.latest.get(reviewer)
+    return (*case.waiting, *(before.appeals if before is not None else ()))
 
 
 @contextmanager

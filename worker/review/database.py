@@ -1,145 +1,147 @@
-"""The console's database: a view that can be built again from the topics, locks, and who is signed in."""
+"""Opens the console's database, and looks that it is this console's: its version, its filling."""
 
 from __future__ import annotations
 
+import secrets
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Float,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    create_engine,
-    event,
-    make_url,
-)
+from sqlalchemy import MetaData, Table, create_engine, event, func, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.schema import CreateSchema, DropTable
 
 from worker.errors import SettingsError
+from worker.review.tables import META, TABLES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Connection, Engine
 
-_TABLES: Final = MetaData()
-
-# One row a flag. `flag` is the record's value as it came; the other columns are what is searched by.
-FLAGS: Final = Table(
-    "flags",
-    _TABLES,
-    Column("id", String, primary_key=True),
-    Column("post_id", String, nullable=False),
-    Column("author_id", String),
-    Column("action", String, nullable=False),
-    Column("score", Float, nullable=False),
-    Column("probability", Float, nullable=False),
-    Column("posted_ms", BigInteger, nullable=False),
-    Column("state", String, nullable=False),
-    Column("urgency", Float, nullable=False),
-    Column("flag", LargeBinary, nullable=False),
-)
-# The queue is read along these, so that a page costs the same however many flags wait.
-Index("flags_queue", FLAGS.c.state, FLAGS.c.urgency.desc(), FLAGS.c.posted_ms, FLAGS.c.id)
-Index("flags_action", FLAGS.c.state, FLAGS.c.action, FLAGS.c.urgency.desc(), FLAGS.c.posted_ms, FLAGS.c.id)
-Index("flags_author", FLAGS.c.author_id, FLAGS.c.posted_ms.desc())
-Index("flags_post", FLAGS.c.post_id)
-
-# One row an entry, in the order of the topic.
-ENTRIES: Final = Table(
-    "entries",
-    _TABLES,
-    Column("name", String, primary_key=True),
-    Column("flag_id", String, nullable=False),
-    Column("post_id", String, nullable=False),
-    Column("reviewer", String, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("verdict", String, nullable=False),
-    Column("note", String, nullable=False),
-    Column("at_ms", BigInteger, nullable=False),
-    Column("partition", Integer, nullable=False),
-    Column("offset", BigInteger, nullable=False),
-)
-Index("entries_flag", ENTRIES.c.flag_id, ENTRIES.c.partition, ENTRIES.c.offset)
-Index("entries_reviewer", ENTRIES.c.reviewer, ENTRIES.c.flag_id)
-
-# The next offset to read of each partition. It moves in the transaction that stores what was read.
-PLACES: Final = Table(
-    "places",
-    _TABLES,
-    Column("topic", String, primary_key=True),
-    Column("partition", Integer, primary_key=True),
-    Column("offset", BigInteger, nullable=False),
-)
-
-LOCKS: Final = Table(
-    "locks",
-    _TABLES,
-    Column("flag_id", String, primary_key=True),
-    Column("reviewer", String, nullable=False),
-    Column("until_ms", BigInteger, nullable=False),
-)
-Index("locks_reviewer", LOCKS.c.reviewer)
-
-# `key` is a digest: who reads the database can't take a session over.
-SESSIONS: Final = Table(
-    "sessions",
-    _TABLES,
-    Column("key", String, primary_key=True),
-    Column("reviewer", String, nullable=False),
-    Column("role", String, nullable=False),
-    Column("form_key", String, nullable=False),
-    Column("begun_ms", BigInteger, nullable=False),
-    Column("seen_ms", BigInteger, nullable=False),
-)
-
-VIEW: Final = (FLAGS, ENTRIES, PLACES)
-# With another number the view is thrown away and read again from the topics.
-_VERSION: Final = 1
-META: Final = Table("meta", _TABLES, Column("version", Integer, primary_key=True))
-
+# Tables of an older number are dropped, and the view is read again from the topics.
+_VERSION: Final = 4
+# On PostgreSQL the tables have a schema of their own, beside whatever else is in the database.
+_SCHEMA: Final = "flagstaff_review"
+# What `pg_advisory_xact_lock` locks: a number that nobody else is likely to use, "flag" in ASCII.
+_ADVISORY: Final = (0x666C6167, 1)
 _BUSY_S: Final = 10
 
 
 class Database:
-    """Opens the database and makes what is missing.
+    """Opens the database, makes what is missing, and replaces what an older version left.
 
     Args:
         url: an SQLAlchemy address, or the path of an SQLite file.
 
     Raises:
-        SettingsError: it can't be opened.
+        SettingsError: it can't be opened, or is not this console's.
     """
 
     def __init__(self, url: str) -> None:
         try:
             self._engine = _engine(url)
-            with self.write() as connection:
-                _TABLES.create_all(connection)
-                if connection.execute(META.select()).scalar() != _VERSION:
-                    for table in (*VIEW, META):
-                        table.drop(connection, checkfirst=True)
-                    _TABLES.create_all(connection)
-                    connection.execute(META.insert().values(version=_VERSION))
         except (ArgumentError, SQLAlchemyError, OSError, ModuleNotFoundError) as error:
-            why = str(getattr(error, "orig", None) or error).partition("\n")[0]
-            raise SettingsError(f"settings: review.database: it can't be opened: {why}") from error
+            raise _unopened(error) from error
+        try:
+            with self.write(alone=True) as connection:
+                _prepare(connection)
+        except (SQLAlchemyError, OSError) as error:
+            self.close()
+            raise _unopened(error) from error
+        except SettingsError:
+            self.close()
+            raise
 
     def read(self) -> Any:
         """A connection for reading, as a context manager."""
         return self._engine.connect()
 
-    def write(self) -> Any:
-        """A transaction, as a context manager: committed at its end, undone where it raises."""
-        return self._engine.execution_options(writes=True).begin()
+    @contextmanager
+    def write(self, *, alone: bool = False) -> Iterator[Connection]:
+        """A transaction: committed at its end, undone where it raises.
+
+        Args:
+            alone: whether no other transaction that asks for it runs beside this one, in whatever console.
+                On SQLite none does anyway.
+        """
+        with self._engine.execution_options(writes=True).begin() as connection:
+            if alone and _schema_of(connection):
+                connection.execute(select(func.pg_advisory_xact_lock(*_ADVISORY)))
+            yield connection
 
     def close(self) -> None:
         """Disconnects."""
         self._engine.dispose()
+
+
+def epoch_of(connection: Connection) -> str:
+    """Which filling of the view this is.
+
+    Raises:
+        SettingsError: a newer version of the console has taken the database over.
+    """
+    found = connection.execute(select(META)).first()
+    if found is None or found.version != _VERSION:
+        raise SettingsError(
+            "settings: review.database: another version of the console has taken it over: run that version, "
+            "or give this one a database of its own"
+        )
+    return str(found.epoch)
+
+
+def renew_epoch(connection: Connection) -> str:
+    """Begins another filling; says which."""
+    epoch = secrets.token_hex(8)
+    connection.execute(META.update().values(epoch=epoch))
+    return epoch
+
+
+def _prepare(connection: Connection) -> None:
+    schema = _schema_of(connection)
+    if schema:
+        connection.execute(CreateSchema(schema, if_not_exists=True))
+    names = inspect(connection).get_table_names(schema)
+    if names and META.name not in names:
+        raise SettingsError(
+            f"settings: review.database: it holds tables that are none of the console's ({names[0]}, …): "
+            "give the console one of its own"
+        )
+    found = connection.execute(select(META.c.version)).scalar() if names else None
+    if found is not None and found > _VERSION:
+        raise SettingsError(
+            f"settings: review.database: it is of a newer version of the console ({found}; this is "
+            f"{_VERSION}): run that version, or delete it, and the view is built anew"
+        )
+    if found == _VERSION:
+        return
+    for name in names:
+        connection.execute(DropTable(Table(name, MetaData(), schema=schema)))
+    TABLES.create_all(connection)
+    connection.execute(META.insert().values(version=_VERSION))
+    renew_epoch(connection)
+
+
+def _schema_of(connection: Connection) -> str | None:
+    return _SCHEMA if connection.dialect.name == "postgresql" else None
+
+
+def try_out(url: str) -> str:
+    """Connects to a database and changes nothing; says what answers.
+
+    Raises:
+        SettingsError: it can't be opened.
+    """
+    try:
+        engine = _engine(url)
+        try:
+            with engine.connect() as connection:
+                version = ".".join(map(str, connection.dialect.server_version_info or ()))
+                return f"{connection.dialect.name} {version}"
+        finally:
+            engine.dispose()
+    except (ArgumentError, SQLAlchemyError, OSError, ModuleNotFoundError) as error:
+        raise _unopened(error) from error
 
 
 def insert(connection: Connection, table: Table) -> Any:
@@ -153,6 +155,11 @@ def insert(connection: Connection, table: Table) -> Any:
     return sqlite.insert(table)
 
 
+def _unopened(error: Exception) -> SettingsError:
+    why = str(getattr(error, "orig", None) or error).partition("\n")[0]
+    return SettingsError(f"settings: review.database: it can't be opened: {why}")
+
+
 def _engine(url: str) -> Engine:
     if "://" not in url:
         path = Path(url)
@@ -163,8 +170,13 @@ def _engine(url: str) -> Engine:
     address = make_url(url)
     if address.get_backend_name() not in {"sqlite", "postgresql"}:
         raise ArgumentError(f"neither SQLite nor PostgreSQL: {address.get_backend_name()}")
+    if address.drivername == "postgresql":
+        # SQLAlchemy 2.0 would take psycopg2.
+        address = address.set(drivername="postgresql+psycopg")
     if address.get_backend_name() != "sqlite":
-        return create_engine(address, pool_pre_ping=True)
+        return create_engine(
+            address, pool_pre_ping=True, execution_options={"schema_translate_map": {None: _SCHEMA}}
+        )
     engine = create_engine(address, connect_args={"timeout": _BUSY_S, "check_same_thread": False})
 
     # sqlite3 begins transactions by rules of its own; here each begins as it is meant.

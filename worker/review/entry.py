@@ -1,26 +1,34 @@
 """What a person did about a flag, one record of the decisions topic each.
 
 The value is a plain `decision.v1`. What is more stands in the record's headers: its own name, by which a
-record that is written twice counts once, and whether it takes an earlier one back or hands the flag over. In
-both cases the verdict is `unsure`, so a reader that knows nothing of the headers counts no vote for it.
+record that is written twice counts once; whether it takes an earlier one back or hands the flag over, where
+the verdict is `unsure`, so that a reader that knows nothing of the headers counts no vote for it; and whether
+the score was hidden from the reviewer. What whoever reads values alone must know stands in the value: which
+appeals a verdict answers, since it overrules, and that a text is there to measure the staff, since it is
+about nobody.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import msgspec
 from msgspec import UNSET, Struct
 
 from worker.records import Decision, Verdict
+from worker.review.sway import SEEN, Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NAME: Final = "flagstaff-decision"
 KIND: Final = "flagstaff-decision-kind"
+SCORE: Final = "flagstaff-decision-score"
 
-Kind = Literal["verdict", "undo", "hand-over", "appeal"]
-_WRITTEN_KINDS: Final[dict[str, Kind]] = {"verdict": "verdict", "undo": "undo", "hand-over": "hand-over"}
+Kind = Literal["verdict", "undo", "hand-over"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -30,12 +38,15 @@ class Entry(Struct, frozen=True, kw_only=True):
         name: its own; two entries with the same name are one.
         flag_id: the flag.
         post_id: the flag's post.
-        reviewer: who did it; in an appeal the author.
-        kind: a verdict; taking the reviewer's own latest standing verdict back; handing the flag to a lead;
-            or the author's appeal against the flag.
+        reviewer: who did it.
+        kind: a verdict; taking the reviewer's own latest standing verdict back; or handing the flag to a
+            lead.
         verdict: of a verdict; `unsure` otherwise.
         note: what was added in words.
         at: when.
+        appeals: of a verdict that answers appeals: their ids.
+        exercise: whether the text is one whose author is known, put before the staff to measure them.
+        seen: of a verdict: whether the score was hidden; None where that is not known.
     """
 
     name: str
@@ -46,6 +57,9 @@ class Entry(Struct, frozen=True, kw_only=True):
     verdict: Verdict
     note: str
     at: datetime
+    appeals: tuple[str, ...] = ()
+    exercise: bool = False
+    seen: Seen | None = None
 
 
 def name_of(flag_id: str, reviewer: str, before: int) -> str:
@@ -58,6 +72,12 @@ def name_of(flag_id: str, reviewer: str, before: int) -> str:
     return blake2b(written.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
+def mark_of(appeals: Iterable[str]) -> str:
+    """A short name of a set of appeals, by which a form says which ones were shown; empty for none."""
+    ids = sorted(appeals)
+    return blake2b(msgspec.json.encode(ids), digest_size=16).hexdigest() if ids else ""
+
+
 def to_record(entry: Entry) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
     """The record's key, value and headers. All of a flag's entries have its id as their key."""
     decision = Decision(
@@ -67,8 +87,12 @@ def to_record(entry: Entry) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
         verdict=entry.verdict,
         note=entry.note or UNSET,
         decided_at=entry.at,
+        appeals=entry.appeals or UNSET,
+        exercise=True if entry.exercise else UNSET,
     )
     headers = [(NAME, entry.name.encode()), (KIND, entry.kind.encode())]
+    if entry.seen is not None:
+        headers.append((SCORE, entry.seen.encode()))
     return entry.flag_id.encode(), msgspec.json.encode(decision), headers
 
 
@@ -87,8 +111,11 @@ def from_record(record: Any) -> Entry | None:
         flag_id=decision.flag_id,
         post_id=decision.post_id,
         reviewer=decision.reviewer,
-        kind=_WRITTEN_KINDS.get(headers.get(KIND, "verdict"), "verdict"),
+        kind=next((kind for kind in KINDS if kind == headers.get(KIND)), "verdict"),
         verdict=decision.verdict,
         note="" if decision.note is UNSET else decision.note,
         at=decision.decided_at,
+        appeals=decision.appeals or (),
+        exercise=decision.exercise is not UNSET,
+        seen=next((seen for seen in SEEN if seen == headers.get(SCORE)), None),
     )

@@ -1,15 +1,17 @@
-"""Keeps the view at the end of the topics `flags` and `decisions`."""
+"""Keeps the view at the end of the topics `flags`, `decisions` and `appeals`."""
 
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from worker.errors import BrokerError
+from worker.errors import BrokerError, SettingsError
+from worker.review.view import ViewEmptiedError
 from worker.stream.client import client_options
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ _PAUSE_S: Final = 1.0
 
 
 class Follower:
-    """Reads both topics in no group, on a thread of its own, from where the view stands.
+    """Reads the topics in no group, on a thread of its own, from where the view stands.
 
     What is read and how far go into the database in one transaction, so whatever happens to this process or
     to the database, the view is what the topics up to its places make of it.
@@ -116,32 +118,37 @@ class Follower:
         self._consumer.close()
 
     def _run(self) -> None:
+        # After a turn that failed nothing is known of what was read in it: it is read again.
+        lost = False
         while not self._stop.is_set():
             try:
+                if lost:
+                    self._seek()
+                lost = False
                 self._turn()
+            except SettingsError as error:
+                log.error("review_view_given_up", error=str(error))  # noqa: TRY400 - one line says it all
+                return
+            except ViewEmptiedError:
+                log.info(
+                    "review_view_emptied", note="by another console; it is read again from the beginning"
+                )
+                lost = True
             except KafkaError as error:
                 log.warning("review_kafka_away", error=str(error) or type(error).__name__)
+                lost = True
                 self._stop.wait(_PAUSE_S)
             except Exception:
-                # Such as a full disk. Nothing of this turn is stored, so it is read again.
+                # Such as a full disk, or a database that is away.
                 log.exception("review_view_failed")
+                lost = True
                 self._stop.wait(_PAUSE_S)
-                self._seek()
 
     def _turn(self) -> None:
         polled = self._consumer.poll(timeout_ms=_POLL_MS, max_records=_POLL_RECORDS)
-        flags = [
-            one
-            for place, some in polled.items()
-            if place.topic == self._settings.topics.flags
-            for one in some
-        ]
-        decisions = [
-            one
-            for place, some in polled.items()
-            if place.topic == self._settings.topics.decisions
-            for one in some
-        ]
+        records: defaultdict[str, list[Any]] = defaultdict(list)
+        for place, some in polled.items():
+            records[place.topic] += some
         # The position moves over the markers of transactions too, which are never returned.
         places: Places = {}
         for place in self._consumer.assignment():
@@ -150,7 +157,11 @@ class Follower:
                 places[place.topic, place.partition] = position
         if not places:
             return
-        if bad := self._view.store(flags, decisions, places):
+        topics = self._settings.topics
+        bad = self._view.store(
+            records[topics.flags], records[topics.decisions], places, appeals=records[topics.appeals]
+        )
+        if bad:
             log.warning("review_records_unreadable", count=bad)
         with self._moved:
             self._places |= places
@@ -173,6 +184,7 @@ class Follower:
             consumer.assign(
                 _partitions(consumer, topics.flags, "flags")
                 + _partitions(consumer, topics.decisions, "decisions")
+                + _partitions(consumer, topics.appeals, "appeals")
             )
             self._consumer = consumer
             self._seek()

@@ -9,16 +9,24 @@ import msgspec
 from sqlalchemy import select
 
 from worker.review import charts
+from worker.review.appeal import appealed_flags, unusable
 from worker.review.console import now_ms
-from worker.review.database import FLAGS
+from worker.review.entry import mark_of
 from worker.review.reviewers import measure
+from worker.review.sway import measure_sway
+from worker.review.tables import FLAGS
+from worker.review.view import standing_of
+from worker.verdicts import outcome
 
 if TYPE_CHECKING:
+    from worker.records import Appeal
+    from worker.review.case import State
     from worker.review.console import Console
     from worker.review.entry import Entry
     from worker.review.queue import Filters
     from worker.review.sessions import Person
     from worker.review.view import Standing
+    from worker.verdicts import Outcome
 
 AUTHOR_FLAGS: Final = 200
 
@@ -30,6 +38,8 @@ ABSENT: Final = {
     "away": "Kafka does not answer. Load the page again in a moment.",
 }
 CANT_SAY: Final = {
+    "appealed-since": "An appeal came in since that page was shown, and stands below. Nothing was written.",
+    "decided-before": "You have decided on this flag before: somebody else answers the appeal.",
     "not-in-hand": "Somebody else has this post in hand now; nothing was written.",
     "stale": "You had done something else about this post since that page was shown; nothing was written.",
     "nothing-to-undo": "There is nothing of yours to take back.",
@@ -38,11 +48,7 @@ CANT_SAY: Final = {
 
 def is_hidden(console: Console, person: Person, standing: Standing) -> bool:
     """Whether score, action and reasons are kept from somebody who has given no verdict yet."""
-    return (
-        console.settings.review.hide_until_verdict
-        and person.role != "auditor"
-        and person.name not in standing.case.verdicts
-    )
+    return person.role != "auditor" and console.hides(standing, person.name)
 
 
 def queue_page(console: Console, person: Person, filters: Filters) -> dict[str, Any]:
@@ -66,6 +72,7 @@ def flag_page(console: Console, person: Person, standing: Standing) -> dict[str,
     return {
         "flag": flag,
         "case": case,
+        "state": _shown_state(person, standing, in_hand=holder == person.name),
         "post": found.post,
         "absent": None if found.absence is None else ABSENT[found.absence],
         "hidden": hidden,
@@ -73,7 +80,11 @@ def flag_page(console: Console, person: Person, standing: Standing) -> dict[str,
         "bars_height": charts.height(bars),
         "half": charts.HALF,
         "holder": holder,
-        "decides": decides and holder in {None, person.name},
+        "decides": decides and not case.bars(person.name) and holder in {None, person.name},
+        "barred": decides and case.bars(person.name),
+        "appeals": _shown_appeals(standing),
+        "outcomes_shown": _sees_others(person, standing),
+        "mark": mark_of(case.waiting),
         "in_hand": holder == person.name,
         "before": case.entries.get(person.name, 0),
         "mine": case.verdicts.get(person.name),
@@ -94,10 +105,38 @@ def author_page(console: Console, author_id: str) -> dict[str, Any]:
     }
 
 
+def appeals_page(console: Console) -> dict[str, Any]:
+    """Appeals that wait, those that were answered, and records of their topic that have no effect."""
+    share = console.settings.review.double_share
+    with console.database.read() as connection:
+        (waiting, waiting_total), (answered, answered_total) = (
+            appealed_flags(connection, waiting=which) for which in (True, False)
+        )
+        astray = unusable(connection)
+        standings = {
+            flag_id: standing
+            for flag_id in (*waiting, *answered)
+            if (standing := standing_of(connection, flag_id, share)) is not None
+        }
+    return {
+        "waiting": [standings[flag_id] for flag_id in waiting],
+        "waiting_total": waiting_total,
+        "answered": [(standings[flag_id].flag, _shown_appeals(standings[flag_id])) for flag_id in answered],
+        "answered_total": answered_total,
+        "unusable": astray,
+        "topic": console.settings.topics.appeals,
+    }
+
+
 def people_page(console: Console) -> dict[str, Any]:
     """How the group is doing."""
     least = console.settings.review.least_sample
-    return {"group": measure(*console.verdicts(), least=least), "least": least}
+    said = console.said()
+    return {
+        "group": measure(said.verdicts, said.known, least=least),
+        "sway": measure_sway(said.judgements, least=least),
+        "least": least,
+    }
 
 
 def audit_page(console: Console) -> dict[str, Any]:
@@ -120,10 +159,30 @@ def moment(milliseconds: int) -> str:
         return "unknown"
 
 
-def _shown_entries(person: Person, standing: Standing) -> list[Entry]:
-    """What others did is kept from who is to decide on their own."""
+def _shown_state(person: Person, standing: Standing, *, in_hand: bool) -> State:
+    """How things stand. A known text that others have judged comes like any other to who has not."""
+    state = standing.case.state
+    hidden = state == "decided" and in_hand and person.name not in standing.case.verdicts
+    return "open" if hidden else state
+
+
+def _shown_appeals(standing: Standing) -> list[tuple[Appeal, Outcome | None]]:
+    """Appeals in the order in which they came, each with its outcome; None where it waits."""
+    answers = standing.case.answers
+    return [
+        (appeal, outcome(answers[appeal.id].verdict) if appeal.id in answers else None)
+        for appeal in standing.appeals
+    ]
+
+
+def _sees_others(person: Person, standing: Standing) -> bool:
+    """What others said is kept from who is to decide on their own."""
     case = standing.case
-    free = person.role == "auditor" or person.name in case.verdicts or case.state == "handed-over"
+    return person.role == "auditor" or person.name in case.verdicts or case.state == "handed-over"
+
+
+def _shown_entries(person: Person, standing: Standing) -> list[Entry]:
+    free = _sees_others(person, standing)
     return [entry for entry in standing.entries if free or entry.reviewer == person.name]
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import and_, exists, func, or_, select, tuple_
 
-from worker.review.database import ENTRIES, FLAGS, LOCKS, insert
+from worker.review.database import insert
+from worker.review.tables import ENTRIES, FLAGS, LOCKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,11 +109,20 @@ class Queue:
         """
         with self._database.write() as connection:
             states = ("appealed", "handed-over", "open") if lead else ("appealed", "open")
+            decided_before = exists().where(
+                ENTRIES.c.flag_id == FLAGS.c.id,
+                ENTRIES.c.reviewer == reviewer,
+                ENTRIES.c.kind == "verdict",
+                # An answer to an appeal that was taken back may be given again.
+                func.json_array_length(ENTRIES.c.appeals) == 0,
+            )
             mine = (
                 select(LOCKS.c.flag_id)
                 .join(FLAGS, FLAGS.c.id == LOCKS.c.flag_id)
                 .where(LOCKS.c.reviewer == reviewer, LOCKS.c.until_ms > now_ms)
                 .where(FLAGS.c.state.in_(states))
+                # An appeal that came in while it was in the hand of who had decided: somebody else answers.
+                .where(or_(FLAGS.c.state != "appealed", ~decided_before))
             )
             in_hand: str | None = connection.execute(mine).scalar()
             if in_hand is not None:
@@ -129,10 +139,10 @@ class Queue:
             for search in searches:
                 narrowed = search if action is None else [*search, FLAGS.c.action == action]
                 query = select(FLAGS.c.id).where(*narrowed, free).order_by(*_ORDER).limit(1)
-                found: str | None = connection.execute(query).scalar()
-                if found is not None:
-                    self._lock(connection, found, reviewer, now_ms)
-                    return found
+                # Where another console has put it into somebody's hand meanwhile, the next one is looked for.
+                while (found := connection.execute(query).scalar()) is not None:
+                    if self._lock(connection, found, reviewer, now_ms):
+                        return str(found)
         return None
 
     def take(self, flag_id: str, reviewer: str, now_ms: int) -> bool:
@@ -157,12 +167,10 @@ class Queue:
         written = insert(connection, LOCKS).values(flag_id=flag_id, reviewer=reviewer, until_ms=until)
         # One statement, so that of two at once only one gets it.
         mine_or_over = or_(LOCKS.c.reviewer == reviewer, LOCKS.c.until_ms <= now_ms)
-        done = connection.execute(
-            written.on_conflict_do_update(
-                index_elements=["flag_id"], set_={"reviewer": reviewer, "until_ms": until}, where=mine_or_over
-            )
-        )
-        return bool(done.rowcount)
+        taken = written.on_conflict_do_update(
+            index_elements=["flag_id"], set_={"reviewer": reviewer, "until_ms": until}, where=mine_or_over
+        ).returning(LOCKS.c.flag_id)
+        return connection.execute(taken).first() is not None
 
 
 def _matching(filters: Filters) -> list[ColumnElement[bool]]:

@@ -1,6 +1,6 @@
-"""Which flags go to two people, and when a text whose author is known is put in between.
+"""Which flags go to two people, of which the score is hidden, and when a known text is put in between.
 
-Both follow from a digest, not from a draw: a queue that is built again asks the same of the same people, and
+All follow from a digest, not from a draw: a queue that is built again asks the same of the same people, and
 nobody can tell from a flag which kind it is.
 """
 
@@ -22,6 +22,11 @@ def share_of(*parts: str) -> float:
 def reviewers_needed(flag_id: str, double_share: float) -> int:
     """How many people have to decide on a flag: two for that share of flags, else one."""
     return 2 if share_of("double", flag_id) < double_share else 1
+
+
+def is_drawn_hidden(reviewer: str, flag_id: str, hide_share: float) -> bool:
+    """Whether a flag's score is hidden from a reviewer, of a share of flags from which it is."""
+    return share_of("hide", reviewer, flag_id) < hide_share
 
 
 def known_is_due(reviewer: str, entries: int, known_share: float) -> bool:

@@ -10,10 +10,12 @@ import msgspec
 from sqlalchemy import bindparam, select
 
 from worker.records import Flag
+from worker.review.appeal import appeals_of, received, store_appeals
 from worker.review.case import fold
-from worker.review.database import ENTRIES, FLAGS, PLACES, VIEW, insert
+from worker.review.database import epoch_of, insert, renew_epoch
 from worker.review.entry import Entry, from_record
 from worker.review.sampling import reviewers_needed
+from worker.review.tables import ENTRIES, FLAGS, PLACES, VIEW
 from worker.review.urgency import urgency
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from worker.records import Action
+    from worker.records import Action, Appeal
     from worker.review.case import Case
     from worker.review.database import Database
 
@@ -30,6 +32,10 @@ Places = dict[tuple[str, int], int]
 # SQLite takes no more values than some thousands in one statement.
 _AT_ONCE: Final = 500
 _EPOCH_MS: Final = 1000
+
+
+class ViewEmptiedError(Exception):
+    """Another console has emptied the view since this one looked where it stands."""
 
 
 class View:
@@ -44,30 +50,53 @@ class View:
         self._database = database
         self._double_share = double_share
         self._flags = msgspec.json.Decoder(Flag)
+        with database.read() as connection:
+            self._epoch = epoch_of(connection)
 
     def places(self) -> Places:
-        """The next offset to read, by topic and partition."""
+        """The next offset to read, by topic and partition.
+
+        Raises:
+            SettingsError: another version of the console has taken the database over.
+        """
         with self._database.read() as connection:
+            self._epoch = epoch_of(connection)
             return {(row.topic, row.partition): row.offset for row in connection.execute(select(PLACES))}
 
     def forget(self) -> None:
         """Empties the view: what the topics hold is to be read again."""
-        with self._database.write() as connection:
+        with self._database.write(alone=True) as connection:
             for table in VIEW:
                 connection.execute(table.delete())
+            self._epoch = renew_epoch(connection)
 
-    def store(self, flags: Iterable[Any], decisions: Iterable[Any], places: Places) -> int:
+    def store(
+        self,
+        flags: Iterable[Any],
+        decisions: Iterable[Any],
+        places: Places,
+        *,
+        appeals: Iterable[Any] = (),
+    ) -> int:
         """Takes records in and notes how far was read, all or nothing.
 
         Args:
             flags: records of the flags topic.
             decisions: records of the decisions topic.
             places: the next offset to read, of the partitions that have moved.
+            appeals: records of the appeals topic.
 
         Returns:
             How many records were unreadable and passed over.
+
+        Raises:
+            ViewEmptiedError: another console has emptied the view; `places` says where it stands now.
+            SettingsError: another version of the console has taken the database over.
         """
         rows, touched, bad = self._flag_rows(flags)
+        appealed = received(appeals)
+        bad += len(appealed.unusable)
+        touched |= {row["flag_id"] for row in appealed.rows}
         entries: list[tuple[Entry, Any]] = []
         for record in decisions:
             entry = from_record(record)
@@ -76,7 +105,10 @@ class View:
             else:
                 entries.append((entry, record))
                 touched.add(entry.flag_id)
-        with self._database.write() as connection:
+        # Alone: of two consoles the one that lags behind folds fewer entries, and might store that last.
+        with self._database.write(alone=True) as connection:
+            if epoch_of(connection) != self._epoch:
+                raise ViewEmptiedError
             if entries:
                 connection.execute(
                     insert(connection, ENTRIES).on_conflict_do_nothing(),
@@ -84,6 +116,7 @@ class View:
                 )
             if rows:
                 connection.execute(insert(connection, FLAGS).on_conflict_do_nothing(), rows)
+            store_appeals(connection, appealed)
             self._fold(connection, sorted(touched))
             for (topic, partition), offset in places.items():
                 written = insert(connection, PLACES).values(topic=topic, partition=partition, offset=offset)
@@ -125,12 +158,14 @@ class View:
         changed = []
         for start in range(0, len(ids), _AT_ONCE):
             some = ids[start : start + _AT_ONCE]
-            done = entries_of(connection, some)
-            if not done:
+            done, appeals = entries_of(connection, some), appeals_of(connection, some)
+            if not done and not appeals:
                 continue
-            facts = select(FLAGS.c.id, FLAGS.c.action, FLAGS.c.score).where(FLAGS.c.id.in_(list(done)))
-            for row in connection.execute(facts):
-                case = case_of(row.id, row.action, done[row.id], self._double_share)
+            facts = select(FLAGS.c.id, FLAGS.c.action, FLAGS.c.score)
+            for row in connection.execute(facts.where(FLAGS.c.id.in_([*done, *appeals]))):
+                case = case_of(
+                    row.id, row.action, done.get(row.id, ()), appeals.get(row.id, ()), self._double_share
+                )
                 changed.append(
                     {"of": row.id, "to": case.state, "at": urgency(row.action, row.score, case.state)}
                 )
@@ -140,10 +175,11 @@ class View:
 
 
 class Standing(NamedTuple):
-    """A flag as it came, what was done about it, and how things stand."""
+    """A flag as it came, what was done about it, what its author says, and how things stand."""
 
     flag: Flag
     entries: Sequence[Entry]
+    appeals: Sequence[Appeal]
     case: Case
 
 
@@ -154,12 +190,15 @@ def standing_of(connection: Connection, flag_id: str, double_share: float) -> St
         return None
     flag = msgspec.json.decode(value, type=Flag)
     entries = entries_of(connection, [flag_id]).get(flag_id, [])
-    return Standing(flag, entries, case_of(flag_id, flag.action, entries, double_share))
+    appeals = appeals_of(connection, [flag_id]).get(flag_id, [])
+    return Standing(flag, entries, appeals, case_of(flag_id, flag.action, entries, appeals, double_share))
 
 
-def case_of(flag_id: str, action: Action, entries: Sequence[Entry], double_share: float) -> Case:
-    """How things stand with a flag after these entries."""
-    return fold(action, reviewers_needed(flag_id, double_share), entries)
+def case_of(
+    flag_id: str, action: Action, entries: Sequence[Entry], appeals: Sequence[Appeal], double_share: float
+) -> Case:
+    """How things stand with a flag after these entries and appeals."""
+    return fold(action, reviewers_needed(flag_id, double_share), entries, [appeal.id for appeal in appeals])
 
 
 def entries_of(connection: Connection, flag_ids: Sequence[str]) -> dict[str, list[Entry]]:
@@ -181,6 +220,9 @@ def entries_of(connection: Connection, flag_ids: Sequence[str]) -> dict[str, lis
                 verdict=row.verdict,
                 note=row.note,
                 at=datetime.fromtimestamp(row.at_ms / _EPOCH_MS, UTC),
+                appeals=tuple(row.appeals),
+                exercise=row.exercise,
+                seen=row.seen,
             )
         )
     return found
@@ -195,6 +237,9 @@ def _entry_row(entry: Entry, record: Any) -> dict[str, Any]:
         "kind": entry.kind,
         "verdict": entry.verdict,
         "note": entry.note,
+        "appeals": entry.appeals,
+        "exercise": entry.exercise,
+        "seen": entry.seen,
         "at_ms": round(entry.at.timestamp() * _EPOCH_MS),
         "partition": record.partition,
         "offset": record.offset,

@@ -2,21 +2,24 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from sqlalchemy import Column, Integer, MetaData, Table, create_engine, text
+from sqlalchemy.schema import CreateTable, DropTable
 
 from tests.support.flags import flag, record
 from worker.errors import SettingsError
 from worker.review.database import Database
 from worker.review.entry import Entry, name_of, to_record
 from worker.review.queue import PAGE, Filters, Queue
-from worker.review.view import View, standing_of
+from worker.review.tables import ENTRIES, META
+from worker.review.view import View, ViewEmptiedError, standing_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from worker.records import Flag, Verdict
     from worker.review.entry import Kind
@@ -26,8 +29,8 @@ NOW = 1_000_000
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(str(tmp_path / "below" / "review.sqlite"))
+def database(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url)
     yield opened
     opened.close()
 
@@ -192,6 +195,77 @@ def test_records_and_places_are_stored_together(view: View, database: Database) 
     assert View(database, 0.0).places() == {("flags", 0): 5, ("decisions", 2): 7}
     view.forget()
     assert view.places() == {}
+
+
+def test_what_postgresql_cannot_hold_is_replaced(view: View, database: Database, queue: Queue) -> None:
+    put(view, msgspec.structs.replace(flag(1), post_id="p\0", author_id="a\0"))
+    decide(view, decided(1, "a\0n"))
+    with database.read() as connection:
+        standing = standing_of(connection, "flag-1", 0.0)
+    assert standing is not None
+    assert standing.flag.post_id == "p\0"
+    assert standing.case.verdicts == {"a\ufffdn": "machine"}
+    assert [row.id for row in queue.page(Filters(post_id="p\0"), NOW).rows] == ["flag-1"]
+    assert queue.holder("flag\0", NOW) is None
+
+
+def test_a_console_whose_view_another_one_emptied_reads_it_again(view: View, database: Database) -> None:
+    other = View(database, 0.0)
+    put(view, flag(1))
+    other.forget()
+    with pytest.raises(ViewEmptiedError):
+        put(view, flag(2))
+    assert view.places() == {}
+    put(view, flag(2))
+    put(other, flag(3))
+    assert view.places() == {("flags", 0): 1}
+
+
+def test_an_older_view_is_replaced_and_a_newer_one_is_left_alone(database_url: str) -> None:
+    first = Database(database_url)
+    put(View(first, 0.0), flag(1))
+    with first.write() as connection:
+        connection.execute(META.update().values(version=META.c.version - 1))
+        connection.execute(DropTable(ENTRIES))
+    second = Database(database_url)
+    view = View(second, 0.0)
+    assert view.places() == {}
+    put(view, flag(2))
+    assert [row.id for row in Queue(second, LOCK_MS).page(Filters(), NOW).rows] == ["flag-2"]
+    with second.write() as connection:
+        connection.execute(META.update().values(version=META.c.version + 1))
+    with pytest.raises(SettingsError, match="newer version"):
+        Database(database_url)
+    # The console that was there before: it stops instead of filling a view that it does not know.
+    with pytest.raises(SettingsError, match="another version"):
+        put(view, flag(3))
+    with pytest.raises(SettingsError, match="another version"):
+        view.places()
+    first.close()
+    second.close()
+
+
+def test_tables_of_others_are_not_touched(database_url: str) -> None:
+    folder = Path(database_url).parent
+    if folder.name == "below":
+        folder.mkdir()
+    address = database_url if "://" in database_url else f"sqlite:///{database_url}"
+    engine = create_engine(address)
+    with engine.begin() as connection:
+        for name in ("sessions", "flags"):
+            connection.execute(CreateTable(Table(name, MetaData(), Column("x", Integer))))
+        connection.execute(text("INSERT INTO sessions VALUES (7)"))
+    if "://" in database_url:
+        # The console's have a schema of their own there.
+        opened = Database(database_url)
+        put(View(opened, 0.0), flag(1))
+        opened.close()
+    else:
+        with pytest.raises(SettingsError, match="none of the console's"):
+            Database(database_url)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT x FROM sessions")).scalar() == 7
+    engine.dispose()
 
 
 @pytest.mark.parametrize("url", ["mysql://db/x", "://", "/proc/nothing/here.sqlite"])

@@ -6,9 +6,9 @@ from msgspec import Struct
 
 
 class Estimate(Struct, frozen=True, kw_only=True):
-    """A figure with its bootstrap interval.
+    """A figure with its interval, from draws if nothing else is said.
 
-    The interval is all that is possible, as from 0 to 1, where humans or machines are of fewer than five
+    Of draws it is all that is possible, as from 0 to 1, where humans or machines are of fewer than five
     authors or documents: then draws can't tell.
 
     Attributes:

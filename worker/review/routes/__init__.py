@@ -1,0 +1,1 @@
+"""What the console answers, by concern: entering and leaving, reading, deciding; and the gate before them."""
