@@ -67,7 +67,7 @@ STAGE_SECONDS: Final = _histogram("stage_seconds", "Seconds a batch spent in a s
 TOKEN_BUDGET: Final = _gauge(
     "token_budget", "Token budget in force; halved when the device runs out of memory."
 )
-GPU_SECONDS: Final = _counter("gpu_seconds_total", "Seconds spent in calls of a model that runs on a GPU.")
+GPU_SECONDS: Final = _counter("gpu_seconds_total", "Seconds in which a detector on a GPU scored a batch.")
 OUT_OF_MEMORY: Final = _counter("out_of_memory_total", "Times that the device had no memory for a batch.")
 ISOLATED: Final = _counter("isolated_posts_total", "Posts scored alone in a child process after a crash.")
 

@@ -24,6 +24,7 @@ class FreeDetector:
     digest = "free"
     calibration = Calibration(fitted=True, languages=("en",))
     batch_tokens = 16_384
+    on_gpu = False
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """The payload is the length."""

@@ -200,6 +200,7 @@ class _Slow:
         self._inner, self._seconds = inner, seconds_a_post
         self.name, self.digest = inner.name, inner.digest
         self.calibration, self.batch_tokens = inner.calibration, inner.batch_tokens
+        self.on_gpu = inner.on_gpu
         self.batches = 0
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:

@@ -46,6 +46,7 @@ class FaultyDetector:
         self.digest: str = inner.digest
         self.calibration: Calibration = inner.calibration
         self.batch_tokens: int = inner.batch_tokens
+        self.on_gpu: bool = inner.on_gpu
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         if any(KILLS_ENCODING in text for text in texts):

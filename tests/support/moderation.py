@@ -33,6 +33,7 @@ class WordDetector:
         self.name = "words"
         self.digest = digest
         self.batch_tokens = 16_384
+        self.on_gpu = False
         self.calibration = calibration or Calibration(
             fitted=True,
             slope=0.5,

@@ -29,6 +29,7 @@ class RuledDetector:
         self.digest = "0" * 32
         self.calibration = calibration
         self.batch_tokens = 1_000
+        self.on_gpu = False
         self.texts_scored = 0
         self._rule = rule
 

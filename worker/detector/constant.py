@@ -23,6 +23,7 @@ class ConstantDetector:
     digest = "constant-1"
     calibration = Calibration()
     batch_tokens = 16_384
+    on_gpu = False
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """The lengths of the texts."""

@@ -7,19 +7,16 @@ as much as a full one, which matters only while there is little to do.
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import torch
 
 from worker.detector.packing import filled_packs
 from worker.detector.streams import in_order
-from worker.metrics import GPU_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -79,15 +76,6 @@ class CudaQueue:
         return event
 
 
-@contextmanager
-def _counted() -> Iterator[None]:
-    begun = time.perf_counter()
-    try:
-        yield
-    finally:
-        GPU_SECONDS.inc(time.perf_counter() - begun)
-
-
 class FixedShape:
     """Replays one captured run of a packed layout, pack after pack.
 
@@ -98,6 +86,8 @@ class FixedShape:
         tokens: rows of a pack.
         texts: texts of a pack.
     """
+
+    on_gpu = True
 
     def __init__(
         self, layout: Packed, queue: Queue, *, device: torch.device, tokens: int, texts: int
@@ -113,7 +103,6 @@ class FixedShape:
             self._replay, self._answer = queue.captured(lambda: layout.run(self._inputs))
             self._answers = [queue.pinned(self._answer.cpu()) for _ in range(_SLOTS)]
 
-    @_counted()
     def outputs(self, texts: Sequence[Sequence[int]]) -> Tensor:
         """The classifier's outputs, shape (texts, labels), float64, on the CPU."""
         packs = filled_packs([len(text) for text in texts], self._tokens, self._texts)
@@ -143,12 +132,13 @@ class OneByOne:
         tokens: most tokens of a pack.
     """
 
+    on_gpu = True
+
     def __init__(self, layout: Layout, *, tokens: int) -> None:
         self.batch_tokens = tokens
         self._layout = layout
         self._tokens = tokens
 
-    @_counted()
     def outputs(self, texts: Sequence[Sequence[int]]) -> Tensor:
         """The classifier's outputs, shape (texts, labels), float64, on the CPU."""
         packs = filled_packs(

@@ -64,6 +64,7 @@ class LinearDetector:
         self.name = name
         self.calibration = calibration
         self.batch_tokens = _BATCH_TOKENS
+        self.on_gpu = False
         self.digest = blake2b(
             b"linear %d " % _FEATURES_VERSION
             + msgspec.json.encode(model)

@@ -38,12 +38,14 @@ class Detector(Protocol):
             calibration.
         calibration: how a logit becomes a probability, and for which lengths and languages.
         batch_tokens: tokens in one call of `logits` beyond which it gets no faster, so more only wait longer.
+        on_gpu: whether `logits` runs on a GPU.
     """
 
     name: str
     digest: str
     calibration: Calibration
     batch_tokens: int
+    on_gpu: bool
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """Tokenise canonical texts, in order. Called from one thread, never the one that calls `logits`."""

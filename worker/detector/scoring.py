@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import TYPE_CHECKING
 
 from worker.detector.protocol import OutOfMemory
-from worker.metrics import BATCH_FILL, BATCH_TOKENS, OUT_OF_MEMORY, TOKEN_BUDGET
+from worker.metrics import BATCH_FILL, BATCH_TOKENS, GPU_SECONDS, OUT_OF_MEMORY, TOKEN_BUDGET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,7 +81,10 @@ class Scorer:
         TOKEN_BUDGET.set(self._budget)
 
     def _logits(self, part: Sequence[Encoded]) -> list[float | Exception]:
+        begun = time.perf_counter()
         logits = self._detector.logits(part)
+        if self._detector.on_gpu:
+            GPU_SECONDS.inc(time.perf_counter() - begun)
         if len(logits) != len(part):
             raise NoLogitError(f"the detector gave {len(logits)} logits for {len(part)} texts")
         tokens = sum(encoded.tokens for encoded in part)

@@ -147,6 +147,7 @@ class StackedDetector:
         self.calibration = calibration
         # The one that gains longest decides; the others cut a batch as they like it.
         self.batch_tokens = max(member.batch_tokens for member in members)
+        self.on_gpu = any(member.on_gpu for member in members)
         self.digest = _digest(stack, members, calibration)
         self._stack = stack
         self._members = tuple(members)

@@ -34,6 +34,8 @@ class Streams:
         count: how many packs at a time: the cores there are.
     """
 
+    on_gpu = False
+
     def __init__(self, layout: Layout, count: int) -> None:
         self.batch_tokens = count * _PACKS_A_BATCH * PACK_TOKENS
         self._layout = layout

@@ -32,9 +32,11 @@ class Runner(Protocol):
 
     Attributes:
         batch_tokens: tokens of one call beyond which it gets no faster.
+        on_gpu: whether that is on a GPU.
     """
 
     batch_tokens: int
+    on_gpu: bool
 
     def outputs(self, texts: Sequence[Sequence[int]]) -> Tensor:
         """The classifier's outputs, shape (texts, labels), float64, on the CPU."""
@@ -73,6 +75,7 @@ class TransformerDetector:
         self.digest = digest
         self.calibration = calibration
         self.batch_tokens = runner.batch_tokens
+        self.on_gpu = runner.on_gpu
         self._tokenizer = tokenizer
         self._runner = runner
         self._machine = machine

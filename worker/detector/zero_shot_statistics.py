@@ -95,6 +95,7 @@ class LanguageModel:
         tokenizer: as above.
         longest: as above.
         batch_tokens: tokens of one call beyond which it gets no faster.
+        on_gpu: whether it runs on a GPU.
     """
 
     def __init__(self, model: Any, *, tokenizer: Any, longest: int, token_budget: int) -> None:
@@ -106,6 +107,7 @@ class LanguageModel:
             else OneByOne(Statistics(model), tokens=token_budget)
         )
         self.batch_tokens = self._runner.batch_tokens
+        self.on_gpu = self._runner.on_gpu
         self._latest: dict[tuple[int, ...], Tensor] = {}
 
     def statistics(self, texts: Sequence[Sequence[int]]) -> Tensor:
@@ -132,6 +134,7 @@ class StatisticRunner:
 
     def __init__(self, language_model: LanguageModel, statistic: Statistic) -> None:
         self.batch_tokens = language_model.batch_tokens
+        self.on_gpu = language_model.on_gpu
         self._language_model = language_model
         self._place = STATISTICS.index(statistic)
 

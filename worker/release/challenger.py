@@ -72,6 +72,7 @@ class LockedDetector:
         self.digest = inner.digest
         self.calibration = inner.calibration
         self.batch_tokens = inner.batch_tokens
+        self.on_gpu = inner.on_gpu
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """As the detector's own."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -14,7 +13,6 @@ from tests.support.tiny_transformer import random_classifier
 from worker.detector.attention import flash_attention
 from worker.detector.fixed_shape import CudaQueue, FixedShape, OneByOne
 from worker.detector.layout import LEAST_ROWS, Packed, Padded, Single
-from worker.metrics import REGISTRY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,17 +150,6 @@ def test_what_lay_in_the_memory_before_changes_nothing(runner: FixedShape, queue
     assert runner.outputs(texts).tolist() == before.tolist()
     runner.outputs(texts_of([40] * 9))
     assert runner.outputs(texts).tolist() == before.tolist()
-
-
-def test_the_time_of_each_call_is_counted(family: str, runner: FixedShape) -> None:
-    one_by_one = OneByOne(Single(model_of(family)), tokens=64)
-    for made in (runner, one_by_one):
-        before = REGISTRY.get_sample_value("flagstaff_gpu_seconds_total") or 0.0
-        begun = time.perf_counter()
-        made.outputs(texts_of([5, 9]))
-        took = time.perf_counter() - begun
-        counted = (REGISTRY.get_sample_value("flagstaff_gpu_seconds_total") or 0.0) - before
-        assert 0 < counted <= took
 
 
 def test_a_text_has_the_same_bits_whatever_its_pack_holds(runner: FixedShape) -> None:

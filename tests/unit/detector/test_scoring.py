@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +24,7 @@ class Numbers:
     digest = "numbers-1"
     calibration = Calibration()
     batch_tokens = 1_000
+    on_gpu = False
 
     def __init__(self, memory: float = math.inf) -> None:
         self.memory = memory
@@ -141,6 +143,19 @@ def test_tokens_are_counted_once_for_what_was_scored() -> None:
     before = counted("flagstaff_batch_tokens_total")
     Scorer(Numbers(), 8).score([encoded(1.0, tokens=3)] * 5)
     assert counted("flagstaff_batch_tokens_total") - before == 15
+
+
+def test_the_time_of_a_gpu_is_counted_and_that_of_a_cpu_is_not() -> None:
+    class OnGpu(Numbers):
+        on_gpu = True
+
+    before = counted("flagstaff_gpu_seconds_total")
+    Scorer(Numbers(), 8).score([encoded(1.0)] * 5)
+    assert counted("flagstaff_gpu_seconds_total") == before
+    begun = time.perf_counter()
+    Scorer(OnGpu(), 8).score([encoded(1.0)] * 5)
+    took = time.perf_counter() - begun
+    assert 0 < counted("flagstaff_gpu_seconds_total") - before <= took
 
 
 def test_an_interrupt_is_not_taken_for_a_bad_text() -> None:

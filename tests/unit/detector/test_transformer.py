@@ -162,6 +162,7 @@ def test_other_errors_stay_what_they_are() -> None:
 def test_the_cpu_says_that_it_has_no_memory_as_we_expect() -> None:
     class Greedy:
         batch_tokens = 1024
+        on_gpu = False
 
         def outputs(self, _: Sequence[Sequence[int]]) -> Tensor:
             return torch.empty(2**62, dtype=torch.uint8)
@@ -173,6 +174,7 @@ def test_the_cpu_says_that_it_has_no_memory_as_we_expect() -> None:
 def failing(error: Exception) -> TransformerDetector:
     class Failing:
         batch_tokens = 1024
+        on_gpu = False
 
         def outputs(self, _: Sequence[Sequence[int]]) -> Tensor:
             raise error

@@ -53,6 +53,7 @@ class CachedDetector:
         self.digest = detector.digest
         self.calibration = detector.calibration
         self.batch_tokens = detector.batch_tokens
+        self.on_gpu = detector.on_gpu
         self._detector = detector
         self._path = folder / f"{detector.digest}.jsonl"
         try:
