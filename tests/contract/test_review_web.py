@@ -259,6 +259,7 @@ ROUTES = {
     ("GET", "/flag"): EVERYBODY,
     ("GET", "/author"): EVERYBODY,
     ("GET", "/appeals"): EVERYBODY,
+    ("GET", "/about"): EVERYBODY,
     ("GET", "/people"): {"lead", "auditor"},
     ("GET", "/audit"): {"auditor"},
     ("POST", "/next"): {"reviewer", "lead"},
