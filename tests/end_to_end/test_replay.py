@@ -215,6 +215,30 @@ def test_workers_have_the_same_bytes(run: LiveRun, rebuilt: Done, tmp_path: Path
     assert re.search(r"offsets: \d+ of \d+, \d+ a second", ended.err)
 
 
+def test_a_merge_that_was_started_first_waits_for_all_shards_of_an_indexed_job(
+    run: LiveRun, rebuilt: Done, tmp_path: Path
+) -> None:
+    command = arguments(run, tmp_path / "out")
+    merging = subprocess.Popen(
+        [sys.executable, "-m", "worker.commands", *command, "--merge", "--wait"],
+        env=environment(environ(run.settings)),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        for index in ("1", "0"):
+            assert merging.poll() is None, "it did not wait"
+            env = environment(environ(run.settings)) | {"JOB_COMPLETION_INDEX": index}
+            scoring = [sys.executable, "-m", "worker.commands", *command, "--shards", "2"]
+            subprocess.run(scoring, env=env, check=True, timeout=120)
+        told, _ = merging.communicate(timeout=120)
+    finally:
+        merging.kill()
+    assert merging.returncode == 0
+    assert "1600 posts decided again" in told
+    assert Done(tmp_path / "out", rebuilt.summary).bytes == rebuilt.bytes
+
+
 def test_killed_three_times_it_goes_on_and_has_the_same_bytes(
     run: LiveRun, rebuilt: Done, tmp_path: Path
 ) -> None:

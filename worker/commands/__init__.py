@@ -44,6 +44,7 @@ SUMMARIES: Final = {
     "calibrate": "Give a detector probabilities and a threshold from your own texts.",
     "convert": "Write a checkpoint of any form as a directory that runs.",
     "card": "Write a model card, or a generator's card.",
+    "plan": "Simulate a load: workers, partitions, memory, bytes, costs.",
     "bench": "Measure engine, stream, cache and replay beside their peers.",
 }
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 from kafka.errors import KafkaError
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from worker.replay.summary import Summary
     from worker.settings import Settings
 
+_LOOK_EVERY_S: Final = 1.0
+
 
 @click.command("replay")
 @range_options
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     "--shards", type=click.IntRange(min=1), help="The same, I being JOB_COMPLETION_INDEX (Kubernetes)."
 )
 @click.option("--merge", is_flag=True, help="Only decide and compare: all shards have scored.")
+@click.option("--wait", is_flag=True, help="With --merge: first wait until they have.")
 @scoring_options
 @click.option("--parquet", is_flag=True, help="Also write decisions.parquet and diff.parquet.")
 @click.pass_context
@@ -73,6 +77,7 @@ def replay(  # noqa: PLR0913 - one argument an option
     shard: str | None,
     shards: int | None,
     merge: bool,
+    wait: bool,
     workers: int,
     part_records: int,
     sign: Path | None,
@@ -97,8 +102,7 @@ def replay(  # noqa: PLR0913 - one argument an option
     if (out is None) == (capture_to is None):
         raise click.UsageError("Name either --out or --capture.")
     mine = shard_of(shard, shards)
-    if merge and (mine is not None or workers > 1):
-        raise click.UsageError("--merge comes after all shards, not with one.")
+    _check_merge(merge=merge, wait=wait, alone=mine is None and workers == 1)
     try:
         asked = Asked(start_ms, end_ms, spans, Capture(captured) if captured is not None else None, signals)
         if capture_to is not None:
@@ -114,6 +118,8 @@ def replay(  # noqa: PLR0913 - one argument an option
         run = Replay(settings, asked, [variant], out, parquet=parquet)
         if not merge:
             score(ctx, run, mine, workers, part_records)
+        elif wait:
+            _wait_for_shards(run)
         if mine is None:
             _merge(run, key, out)
     except KafkaError as error:
@@ -133,6 +139,23 @@ def _variant(settings: Settings, detector_digest: str | None, policy_digest: str
         if wanted is not None and wanted != loaded:
             raise SettingsError(f"replay: {option} {wanted}: what the settings name has the digest {loaded}")
     return Variant("replay", detector, policy, settings.signals)
+
+
+def _check_merge(*, merge: bool, wait: bool, alone: bool) -> None:
+    if merge and not alone:
+        raise click.UsageError("--merge comes after all shards, not with one.")
+    if wait and not merge:
+        raise click.UsageError("--wait goes with --merge.")
+
+
+def _wait_for_shards(run: Replay) -> None:
+    done, total = run.passed()
+    with progress("offsets", total, rate=True) as update:
+        while done < total:
+            update(done)
+            time.sleep(_LOOK_EVERY_S)
+            done, _ = run.passed()
+        update(done)
 
 
 def _merge(run: Replay, key: PrivateKey | None, out: Path) -> None:

@@ -12,6 +12,7 @@ from kafka.errors import KafkaError
 from worker.about.facts import evaluation_of, facts_of
 from worker.about.page import page as about_page
 from worker.commands.context import settings_of
+from worker.commands.month import Month, MonthType
 from worker.commands.progress import progress
 from worker.commands.replayed_range import Moment
 from worker.errors import BrokerError, SettingsError
@@ -32,16 +33,19 @@ _ABOUT: Final = "about.html"
 
 
 @click.command("transparency")
-@click.option(
-    "--from", "start_ms", type=Moment(), required=True, metavar="TIME", help="Where the period begins."
-)
+@click.option("--from", "start_ms", type=Moment(), metavar="TIME", help="Where the period begins.")
 @click.option(
     "--to",
     "end_ms",
     type=Moment(),
-    required=True,
     metavar="TIME",
     help="Where it ends; that moment is left out.",
+)
+@click.option(
+    "--month",
+    type=MonthType(),
+    metavar="MONTH",
+    help="A calendar month in UTC instead, as 2026-03, or `last`; it gets a folder of its own in --out.",
 )
 @click.option(
     "--out",
@@ -74,8 +78,9 @@ _ABOUT: Final = "about.html"
 def transparency(  # noqa: PLR0913 - one argument an option
     ctx: click.Context,
     *,
-    start_ms: int,
-    end_ms: int,
+    start_ms: int | None,
+    end_ms: int | None,
+    month: Month | None,
     out: Path,
     minimum: int,
     late_after: int,
@@ -88,10 +93,9 @@ def transparency(  # noqa: PLR0913 - one argument an option
     scripts that ask nothing of any server. No text, no name and no id of a person is in them.
     """
     settings = settings_of(ctx)
-    if start_ms >= end_ms:
-        raise click.UsageError("--from must lie before --to.")
-    if end_ms > time.time_ns() // 1_000_000:
-        raise click.UsageError("--to lies in the future: report on a period that is over.")
+    start_ms, end_ms = _asked(start_ms, end_ms, month)
+    if month is not None:
+        out /= month.name
     measured = read_evaluation(evaluation) if evaluation is not None else evaluation_of(settings)
     about = about_page(facts_of(settings, measured))
     period = Period(start_ms, end_ms, late_after * 1000)
@@ -115,6 +119,17 @@ def transparency(  # noqa: PLR0913 - one argument an option
             err=True,
         )
     click.echo(f"the report is in {out / _PAGE}")
+
+
+def _asked(start_ms: int | None, end_ms: int | None, month: Month | None) -> tuple[int, int]:
+    if (start_ms is None, end_ms is None) != (month is not None, month is not None):
+        raise click.UsageError("Name the period: --from with --to, or --month.")
+    start, end = (start_ms or 0, end_ms or 0) if month is None else (month.start_ms, month.end_ms)
+    if start >= end:
+        raise click.UsageError("--from must lie before --to.")
+    if end > time.time_ns() // 1_000_000:
+        raise click.UsageError("--to lies in the future: report on a period that is over.")
+    return start, end
 
 
 def _found(settings: Settings, period: Period) -> Found:
