@@ -73,6 +73,17 @@ _COMMANDS: Final[dict[Part, list[list[str]]]] = {
         ["hold", "lift", "review", "--usual", "0.1", "--note", "tried", "--by", "tester"],
     ],
     "explain": [["explain", "flag-1"]],
+    "transparency": [
+        [
+            "transparency",
+            "--from",
+            "2026-03-01T00:00:00Z",
+            "--to",
+            "2026-04-01T00:00:00Z",
+            "--out",
+            "{folder}/report",
+        ]
+    ],
     "topics": [["topics"]],
     "topics-apply": [["topics", "--apply"]],
     "check": [["check"]],

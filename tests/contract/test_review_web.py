@@ -260,6 +260,7 @@ ROUTES = {
     ("GET", "/author"): EVERYBODY,
     ("GET", "/about"): EVERYBODY,
     ("GET", "/appeals"): EVERYBODY,
+    ("GET", "/about"): EVERYBODY,
     ("GET", "/people"): {"lead", "auditor"},
     ("GET", "/audit"): {"auditor"},
     ("POST", "/next"): {"reviewer", "lead"},

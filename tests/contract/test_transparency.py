@@ -178,4 +178,4 @@ def test_what_goes_wrong_is_said_in_one_line(
     ended = day.run(*arguments, **settings)
     assert ended.code == code
     assert said in ended.said[-1]
-    assert "Traceback" not in ended.err
+    assert not any("Traceback" in line for line in ended.said)

@@ -27,6 +27,7 @@ Part = Literal[
     "stage",
     "hold",
     "explain",
+    "transparency",
     "topics",
     "topics-apply",
     "check",
@@ -182,6 +183,10 @@ def _explain(settings: Settings) -> list[Right]:
     return [_topic(settings.topics.flags, "READ", "the flag of an id; not for one in a file")]
 
 
+def _transparency(settings: Settings) -> list[Right]:
+    return [*_backtest(settings), _topic(settings.topics.appeals, "READ", "authors' appeals")]
+
+
 def _topics(settings: Settings) -> list[Right]:
     whys: dict[Operation, str] = {
         "DESCRIBE": "whether it is there, and its partitions",
@@ -230,6 +235,7 @@ _NEEDS: Final[Mapping[Part, Callable[[Settings], list[Right]]]] = {
     "stage": _stage,
     "hold": _hold,
     "explain": _explain,
+    "transparency": _transparency,
     "topics": _topics,
     "topics-apply": _topics_apply,
     "check": _check,

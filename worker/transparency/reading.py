@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
@@ -20,7 +20,7 @@ from worker.transparency.outcomes import Outcomes
 from worker.transparency.reviews import decided_on
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from worker.records import Action
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 # A flag follows its post. Producers' clocks may run so far ahead of the worker's.
 _CLOCKS_MS: Final = 3_600_000
 _What = Literal["posts", "flags", "dead_letters", "decisions", "appeals"]
+_TOPICS: Final[tuple[_What, ...]] = get_args(_What)
 _STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 _FLAG: Final = msgspec.json.Decoder(Flag)
 _APPEAL: Final = msgspec.json.Decoder(Appeal)
@@ -52,14 +53,23 @@ def read(settings: Settings, period: Period, progress: Progress) -> Found:
         KafkaError: Kafka can't be read.
         BrokerError: a topic does not exist, or can't be read to its end.
     """
-    return _Topics(settings, period, progress).read()
+    with ExitStack() as stack:
+        # All at once: one that is missing is said before another was read for an hour.
+        topics: dict[_What, KafkaRange] = {
+            what: stack.enter_context(closing(KafkaRange(settings.kafka, getattr(settings.topics, what))))
+            for what in _TOPICS
+        }
+        return _Topics(settings, period, progress, topics).read()
 
 
 class _Topics:
     """One pass over each topic."""
 
-    def __init__(self, settings: Settings, period: Period, progress: Progress) -> None:
+    def __init__(
+        self, settings: Settings, period: Period, progress: Progress, topics: Mapping[_What, KafkaRange]
+    ) -> None:
         self._settings = settings
+        self._topics = topics
         self._period = period
         self._progress = progress
         self._unreadable: Counter[str] = Counter()
@@ -104,14 +114,13 @@ class _Topics:
 
     def _posts(self) -> tuple[Outcomes, int]:
         tombstones = 0
-        with closing(self._topic("posts")) as topic:
-            ranges = topic.by_time(self._period.start_ms, self._period.end_ms, window_s=0)
-            outcomes = Outcomes(ranges)
-            for of, record in self._records(topic, "posts", ranges):
-                if record.value is None:
-                    tombstones += 1
-                else:
-                    outcomes.post(of.partition, record.offset)
+        ranges = self._topics["posts"].by_time(self._period.start_ms, self._period.end_ms, window_s=0)
+        outcomes = Outcomes(ranges)
+        for of, record in self._records("posts", ranges):
+            if record.value is None:
+                tombstones += 1
+            else:
+                outcomes.post(of.partition, record.offset)
         return outcomes, tombstones
 
     def _letters(self, outcomes: Outcomes) -> Iterator[tuple[int, int, Stage]]:
@@ -165,16 +174,10 @@ class _Topics:
             if appeal.appealed_at < self._period.end:
                 yield appeal
 
-    def _topic(self, what: _What) -> KafkaRange:
-        return KafkaRange(self._settings.kafka, getattr(self._settings.topics, what))
-
     def _since(self, what: _What, start_ms: int) -> Iterator[tuple[Range, Read]]:
-        with closing(self._topic(what)) as topic:
-            yield from self._records(topic, what, topic.whole(max(0, start_ms)))
+        return self._records(what, self._topics[what].whole(max(0, start_ms)))
 
-    def _records(
-        self, topic: KafkaRange, what: _What, ranges: Sequence[Range]
-    ) -> Iterator[tuple[Range, Read]]:
+    def _records(self, what: _What, ranges: Sequence[Range]) -> Iterator[tuple[Range, Read]]:
         """The records of ranges of a topic, partition after partition."""
         if any(of.expired is not None for of in ranges):
             self._expired.append(what)
@@ -182,7 +185,7 @@ class _Topics:
         before = 0
         with self._progress(f"offsets of {what}", total) as update:
             for of in ranges:
-                for stretch in topic.read(of, of.first):
+                for stretch in self._topics[what].read(of, of.first):
                     if stretch.expired:
                         self._expired.append(what)
                     for record in stretch.records:

@@ -103,7 +103,7 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(TREES)
 def test_whatever_is_hidden_could_be_as_many_as_the_minimum_more_or_fewer(tree: Cell) -> None:
     done = suppressed(tree, MINIMUM)
