@@ -27,8 +27,7 @@ _DECIDED: Final[dict[Action, str]] = {
     "label": "The program proposes that your post be labelled as one that a language model may have written.",
     "review": "The program asks the platform's staff to look at your post and to decide for themselves "
     "whether a language model wrote it.",
-    "limit": "The program proposes that your post be shown to fewer people. It holds the evidence that a "
-    "language model wrote it to be strong.",
+    "limit": "The program proposes that your post be shown to fewer people until a person has looked at it.",
 }
 _WHO: Final = (
     "This is what a program proposes. What is done, and whether anything is, the platform's staff decide; "
@@ -128,6 +127,9 @@ def _of_signal(signal: SignalReading) -> Evidence:
     if signal.value is None:
         return _evidence(signal.name, subject, "It could not be looked up, so it was not counted.", None)
     seen = signal_sentence(signal.name, signal.value, _WITHIN) or f"It was read as {signal.value:g}."
+    if signal.name == "author_record":
+        # Without its figure, which means nothing to those who have not read docs/signals.md.
+        seen = seen.partition(" (")[0] + "."
     return _evidence(signal.name, subject, seen, signal.contribution)
 
 

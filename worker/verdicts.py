@@ -24,9 +24,8 @@ def votes_by_flag(decisions: Iterable[Decision]) -> dict[str, Votes]:
     """
     votes: defaultdict[str, Votes] = defaultdict(lambda: {"human": 0, "machine": 0, "unsure": 0})
     for flag_id, latest in _latest(one for one in decisions if one.exercise is UNSET).items():
-        answers = [decision for decision in latest if decision.appeals]
-        counted = [max(answers, key=lambda one: one.decided_at)] if answers else latest
-        for decision in counted:
+        answer = _answer(latest)
+        for decision in latest if answer is None else [answer]:
             votes[flag_id][decision.verdict] += 1
     return dict(votes)
 
@@ -48,9 +47,24 @@ def appeal_outcomes(decisions: Iterable[Decision]) -> dict[tuple[str, str], Outc
     return outcomes
 
 
+def overturned_flags(decisions: Iterable[Decision]) -> frozenset[str]:
+    """Ids of the flags that the latest answer to an appeal overturned."""
+    answers = {flag_id: _answer(latest) for flag_id, latest in _latest(decisions).items()}
+    return frozenset(
+        flag_id
+        for flag_id, one in answers.items()
+        if one is not None and outcome(one.verdict) == "overturned"
+    )
+
+
 def outcome(verdict: Verdict) -> Outcome:
     """What a verdict on an appeal means for the flag: it stands only if somebody was sure."""
     return "upheld" if verdict == "machine" else "overturned"
+
+
+def _answer(latest: Iterable[Decision]) -> Decision | None:
+    """The latest answer to an appeal; None where none was answered."""
+    return max((one for one in latest if one.appeals), key=lambda one: one.decided_at, default=None)
 
 
 def _latest(decisions: Iterable[Decision]) -> dict[str, list[Decision]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.contestants.measure import peak_mib
 from benchmarks.contestants.measured_worker import run_until
 from benchmarks.contestants.whole_worker import FreeDetector
-from worker.commands.replay import tune_interpreter
+from worker.commands.scoring import tune_interpreter
 from worker.detector.loading import load_detector
 from worker.logs import configure_logs
 from worker.policy import load_policy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -125,6 +126,8 @@ def test_records_that_are_no_appeal_are_counted_shown_and_harm_nobody(settings: 
         b"\xff",
         b'{"schema": "appeal.v1"}',
         appeal(1, "long", statement="x" * 10_001),
+        appeal(1, "nul", statement="\0"),
+        appeal(1, "long ago").replace(b"2026-03-02T09:30:00Z", b"0001-01-01T00:00:00+14:00"),
         appeal(7, "nowhere", flag_id=SCRIPT),
         appeal(1, "astray", post_id="p2"),
     ]
@@ -167,8 +170,8 @@ def test_the_statement_is_shown_as_text_and_the_outcome_where_it_was_answered(se
         fields = form(theirs, id="flag-0", before="1", verdict="human", appeals=mark_of(["e1"]))
         assert "somebody else answers the appeal" in ann.post("/act", data=fields).text
         assert "somebody else answers the appeal" in ann.post("/take", data=fields).text
-        assert "have decided before" in ann.get("/appeals").text
-        assert "may answer" in bob.get("/appeals").text
+        assert "<td>you</td>" in re.sub(r"\s", "", ann.get("/appeals").text)
+        assert "<td>1person</td>" in re.sub(r"\s", "", bob.get("/appeals").text)
 
         page = bob.post("/next", data={"form_key": field(bob.get("/"), "form_key")})
         assert "text 0" in page.text
@@ -187,4 +190,10 @@ def test_the_statement_is_shown_as_text_and_the_outcome_where_it_was_answered(se
         assert "the appeal is answered, the flag overturned" in done.text
         assert bob.get("/appeals").text.count("<td>overturned</td>") == 2
         assert "human, in answer to an appeal" in bob.get("/flag?id=flag-0").text
+        assert "answered: overturned" in bob.get("/flag?id=flag-0").text
+        put_appeals(settings, appeal(0, "e3"))
+        wait_until(lambda: state(desk.console, 0) == "appealed", what="the third appeal")
+        afresh = desk.person("cy").get("/flag?id=flag-0").text
+        assert "answered" in afresh
+        assert "answered: overturned" not in afresh
     assert decisions(settings)[-1].appeals == ("e1", "e2")

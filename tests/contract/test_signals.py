@@ -178,7 +178,8 @@ def test_a_flood_fills_no_more_than_the_bound_and_every_key_expires(link: RedisL
     with redis.Redis.from_url(redis_url) as client:
         keys = list(client.scan_iter(match="flagstaff:t:*"))
         assert len(keys) == 1 + 1 + 5 + 1
-        assert all(client.zcard(key) <= 2 * MOST + 1 for key in keys)
+        # One post in 16 clears up.
+        assert all(client.zcard(key) <= 2 * MOST + 64 for key in keys)
         assert all(0 < client.pttl(key) <= 60_000 for key in keys)
 
 

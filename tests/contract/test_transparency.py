@@ -148,6 +148,12 @@ def test_an_empty_period_is_no_failure(day: Day) -> None:
     assert "The staff decided on no flag." in (day.out / "transparency.html").read_text()
 
 
+def test_that_nobody_is_told_how_to_appeal_is_said(day: Day) -> None:
+    assert "set FLAGSTAFF_REVIEW__HOW_TO_APPEAL" in day.run().err
+    assert "HOW_TO_APPEAL" not in day.run(REVIEW__HOW_TO_APPEAL="Write to us.").err
+    assert "Write to us." in (day.out / "about.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "settings", "code", "said"),
     [

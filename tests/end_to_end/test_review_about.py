@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 from tests.support.axe import serious_findings
 from tests.support.browser import chromium, needs_chromium
-from tests.support.command import environment
+from tests.support.served_console import enter, served_console
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,36 +26,18 @@ def test_the_page_is_readable_by_all_and_within_the_consoles_own_policy(
         "LOG__LEVEL": "error",
         "REVIEW__HOW_TO_APPEAL": "Press “Appeal” beside the post within six months.",
     } | {f"TOPICS__{name.upper()}": topic(name) for name in names}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "worker.commands", "review", "--as", "ann"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(settings),
-    )
-    assert process.stdout is not None
-    try:
-        link = process.stdout.readline().split()[0]
-        said: list[str] = []
-        asked: set[str] = set()
-        with chromium() as browser:
-            context = browser.new_context(viewport={"width": 390, "height": 800})
-            page = context.new_page()
-            page.on("console", lambda message: said.append(message.text))
-            page.on("request", lambda request: asked.add(request.url.split("/")[2]))
-            page.goto(link)
-            page.get_by_role("link", name="About").click()
-            assert page.get_by_role("heading", level=1).inner_text() == "What a flag means"
-            assert "Press “Appeal” beside the post within six months." in page.inner_text("main")
-            assert serious_findings(page) == []
-            assert page.evaluate("document.documentElement.scrollWidth") <= 390
-            page.set_viewport_size({"width": 1200, "height": 900})
-            page.emulate_media(color_scheme="dark")
-            assert serious_findings(page) == []
-        assert said == []
-        assert asked == {link.split("/")[2]}
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    problems: list[str] = []
+    asked: set[str] = set()
+    with served_console(settings, "ann") as (link,), chromium() as browser:
+        page = enter(browser, link, problems, viewport={"width": 390, "height": 800})
+        page.on("request", lambda request: asked.add(request.url.split("/")[2]))
+        page.get_by_role("link", name="About").click()
+        assert page.get_by_role("heading", level=1).inner_text() == "What a flag means"
+        assert "Press “Appeal” beside the post within six months." in page.inner_text("main")
+        assert serious_findings(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.set_viewport_size({"width": 1200, "height": 900})
+        page.emulate_media(color_scheme="dark")
+        assert serious_findings(page) == []
+    assert problems == []
+    assert asked == {link.split("/")[2]}

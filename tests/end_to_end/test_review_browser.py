@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import signal
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import msgspec
-import pytest
-from playwright.sync_api import sync_playwright
 
 from tests.contract.test_review_console import place
-from tests.support.command import environment
+from tests.support.browser import chromium, needs_chromium
 from tests.support.flags import flag
 from tests.support.independent_reader import committed_records
 from tests.support.running import publish, worker_settings
+from tests.support.served_console import ON_A_POST, enter, served_console
 from worker.records import Decision
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
-
     from tests.support.topics import TopicFactory
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ON_A_POST = re.compile(r"/flag\?id=")
 
-
-def _enter(browser: Browser, link: str, problems: list[str]) -> Page:
-    page = browser.new_context().new_page()
-    page.on("console", lambda message: problems.append(message.text))
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("dialog", lambda dialog: problems.append(dialog.message))
-    page.goto(link)
-    return page
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH")
+@needs_chromium
 def test_two_people_decide_by_keyboard_and_each_decision_is_on_the_topic_once(
     kafka: str, topic: TopicFactory, tmp_path: Path
 ) -> None:
@@ -62,48 +42,31 @@ def test_two_people_decide_by_keyboard_and_each_decision_is_on_the_topic_once(
         "DATA_DIR": str(tmp_path),
         "LOG__LEVEL": "error",
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "worker.commands", "review", "--as", "ann", "--as", "bob:lead"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(variables),
-    )
-    assert process.stdout is not None
-    try:
-        ann_link, bob_link = (process.stdout.readline().split()[0] for _ in range(2))
-        problems: list[str] = []
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            ann, bob = _enter(browser, ann_link, problems), _enter(browser, bob_link, problems)
-            for page in (ann, bob):
-                page.keyboard.press("n")
-                page.wait_for_url(ON_A_POST)
-            assert ann.url != bob.url
-            first = ann.url
-            ann.focus("textarea")
-            ann.keyboard.type("human, or machine?")
-            assert ann.url == first
-            ann.evaluate("document.activeElement.blur()")
-            ann.keyboard.press("m")
-            ann.wait_for_selector(".banner")
-            ann.wait_for_load_state()
-            assert ann.url.partition("&")[0] not in {first, bob.url}
-            ann.keyboard.press("z")
-            ann.wait_for_url(first)  # loaded too: the keys work once the page's script has run
-            ann.keyboard.press("h")
-            ann.wait_for_selector(".banner")
-            ann.wait_for_load_state()
-            bob.keyboard.press("u")
-            bob.wait_for_selector(".banner")
-            bob.wait_for_load_state()
-            browser.close()
-        assert problems == []
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    problems: list[str] = []
+    with served_console(variables, "ann", "bob:lead") as (ann_link, bob_link), chromium() as browser:
+        ann, bob = enter(browser, ann_link, problems), enter(browser, bob_link, problems)
+        for page in (ann, bob):
+            page.keyboard.press("n")
+            page.wait_for_url(ON_A_POST)
+        assert ann.url != bob.url
+        first = ann.url
+        ann.focus("textarea")
+        ann.keyboard.type("human, or machine?")
+        assert ann.url == first
+        ann.evaluate("document.activeElement.blur()")
+        ann.keyboard.press("m")
+        ann.wait_for_selector(".banner")
+        ann.wait_for_load_state()
+        assert ann.url.partition("&")[0] not in {first, bob.url}
+        ann.keyboard.press("z")
+        ann.wait_for_url(first)  # loaded too: the keys work once the page's script has run
+        ann.keyboard.press("h")
+        ann.wait_for_selector(".banner")
+        ann.wait_for_load_state()
+        bob.keyboard.press("u")
+        bob.wait_for_selector(".banner")
+        bob.wait_for_load_state()
+    assert problems == []
     records = [msgspec.json.decode(one.value(), type=Decision) for one in committed_records(kafka, decisions)]
     assert [(one.flag_id, one.verdict) for one in records if one.reviewer == "ann"] == [
         ("flag-0", "machine"),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _CALIBRATION = Calibration(fitted=True, languages=("en",), threshold=0.9, false_positive_bound=0.01)
 
 
-def linear_checkpoint(folder: Path, bias: float = 0.0) -> Detector:
+def linear_checkpoint(folder: Path, bias: float = 0.0, scale: float = 1e-4) -> Detector:
     """Writes one, and returns it as loaded from there."""
     ngrams = NgramSpec(bits=8)
     weights = np.random.default_rng(5).integers(-1000, 1000, ngrams.buckets, np.int16)
@@ -30,7 +30,7 @@ def linear_checkpoint(folder: Path, bias: float = 0.0) -> Detector:
         kind="linear",
         name=folder.name,
         labels=("human", "machine"),
-        linear=LinearModel(ngrams=ngrams, scale=1e-4, bias=bias),
+        linear=LinearModel(ngrams=ngrams, scale=scale, bias=bias),
         calibration=_CALIBRATION,
     )
     write_linear(folder, manifest, weights)

@@ -128,6 +128,22 @@ def test_nothing_of_a_flag_reaches_the_terminal_but_text() -> None:
     assert said.count("\nHow to appeal\n") == 1
 
 
+def test_the_way_to_appeal_may_have_lines_and_addresses_stay_whole() -> None:
+    address = "https://example.org/appeals-and-other-things-that-authors-may-want-to-tell-us?lang=en-GB"
+    said = explained(flag(1), how=f"Write to us.\nHere: {address}").stdout
+    assert "\N{REPLACEMENT CHARACTER}" not in said
+    assert "- Write to us. Here:" in said
+    assert address in said
+
+
+def test_the_authors_record_is_told_without_its_figure() -> None:
+    one = flag(1, signals=(SignalReading("author_record", 0.7, 1.4),))
+    assert evidence(one, "author_record").seen == (
+        "What the detector said of this author's earlier posts within the time that is looked at leans "
+        "towards a machine."
+    )
+
+
 def test_as_json_it_holds_the_same() -> None:
     found = json.loads(explained(flag(1), "--json").stdout)
     assert msgspec.convert(found, Notice) == notice(flag(1), HOW)

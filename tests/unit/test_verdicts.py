@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from worker.records import Decision
-from worker.verdicts import appeal_outcomes, majority, votes_by_flag
+from worker.verdicts import appeal_outcomes, majority, overturned_flags, votes_by_flag
 
 if TYPE_CHECKING:
     from worker.records import Verdict
@@ -40,8 +40,10 @@ def test_of_two_answers_the_later_counts() -> None:
     answered = [*BEFORE, decision("dan", "machine", 5, "e2"), decision("cy", "human", 2, "e1")]
     assert majority(votes_by_flag(answered)["f"]) == "machine"
     assert appeal_outcomes(answered) == {("f", "e1"): "overturned", ("f", "e2"): "upheld"}
+    assert overturned_flags(answered) == set()
     both = [*answered, decision("eve", "human", 7, "e1", "e2")]
     assert set(appeal_outcomes(both).values()) == {"overturned"}
+    assert overturned_flags(both) == {"f"}
 
 
 def test_who_is_not_sure_lets_no_flag_stand_and_labels_no_text() -> None:

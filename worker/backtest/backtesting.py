@@ -125,6 +125,7 @@ class Backtest:
             decisions=Decisions(
                 read=staff.count,
                 elsewhere=staff.elsewhere,
+                overturned=staff.overturned,
                 unreadable=staff.unreadable,
                 posts=_ordered(watch.verdicts),
             ),

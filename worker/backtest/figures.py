@@ -129,12 +129,14 @@ class Decisions(Struct, frozen=True, kw_only=True):
     Attributes:
         read: how many.
         elsewhere: those on flags that no decided post has.
+        overturned: flags that an appeal's answer overturned.
         unreadable: records that are no decisions.
         posts: decided posts by what most reviewers said.
     """
 
     read: int
     elsewhere: int
+    overturned: int
     unreadable: int
     posts: dict[Verdict, int]
 

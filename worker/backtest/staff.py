@@ -15,7 +15,7 @@ from worker.errors import BrokerError, SettingsError
 from worker.records import Decision
 from worker.replay.output import Sealed
 from worker.stream.extent import ExtentReader
-from worker.verdicts import majority, votes_by_flag
+from worker.verdicts import majority, overturned_flags, votes_by_flag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -50,6 +50,8 @@ class Staff:
     def verdict(self, flag_ids: Iterable[str]) -> Verdict:
         """What most reviewers said of a post, by all its flags; of each reviewer the latest word counts.
 
+        Where an appeal against any of them was answered, the latest answer alone counts.
+
         Args:
             flag_ids: of the flags that the post has, or would have.
         """
@@ -66,6 +68,11 @@ class Staff:
     def count(self) -> int:
         """How many decisions there are."""
         return sum(map(len, self._by_flag.values()))
+
+    @property
+    def overturned(self) -> int:
+        """How many flags an appeal's answer overturned."""
+        return len(overturned_flags(one for some in self._by_flag.values() for one in some))
 
     @property
     def elsewhere(self) -> int:

@@ -48,7 +48,10 @@ def table(report: BacktestReport) -> str:
     days = max((one.reviews.days for one in results), default=0)
     lines.append(f"Days of event time, UTC: {days}, of which the first and the last may not be whole.")
     if reviewed:
+        overturned = report.decisions.overturned
         lines.append(f"{reviewed} posts with a verdict of the staff. {_SELECTION}")
+        if overturned:
+            lines.append(f"{overturned} flag{'' if overturned == 1 else 's'} overturned on appeal.")
     else:
         lines.append("No post of the range has a verdict of the staff.")
     if report.not_recorded:

@@ -14,8 +14,8 @@ from worker.backtest.staff import Staff, staff_of_file, staff_of_topic
 from worker.backtest.table import table
 from worker.commands.context import settings_of
 from worker.commands.progress import progress
-from worker.commands.replay import score, tune_interpreter
 from worker.commands.replayed_range import check_range, range_options, with_topic
+from worker.commands.scoring import score, scoring_options, tune_interpreter
 from worker.errors import BrokerError
 from worker.replay.capture import Capture
 from worker.replay.shards import end_with_parent, shard_of
@@ -70,22 +70,8 @@ class _Candidate(click.ParamType[Candidate]):
     help="The staff's decisions as JSON lines. Default: the decisions topic; with --file, none.",
 )
 @click.option("--no-decisions", is_flag=True, help="Leave the staff's decisions out.")
-@click.option("--workers", type=click.IntRange(min=1), default=1, help="Processes that score. Default: 1.")
-@click.option(
-    "--part-records",
-    type=click.IntRange(min=1),
-    default=10_000,
-    show_default=True,
-    help="Most records of a part on disk: what a kill costs at most.",
-)
-@click.option(
-    "--sign",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="PRIVATE.pem",
-    help="Sign the manifests with this Ed25519 key.",
-)
+@scoring_options
 @click.option("--shard", hidden=True, help="Set for the processes of --workers.")
-@click.option("--below", is_flag=True, hidden=True, help="Set for the processes of --workers.")
 @click.pass_context
 def backtest(  # noqa: PLR0913 - one argument an option
     ctx: click.Context,

@@ -251,7 +251,8 @@ def _read(sources: _Sources) -> list[Sample]:
         samples += found.samples
         _say(
             f"{found.decisions} decisions give {len(found.samples)} texts; left out: {found.unsure} unsure, "
-            f"{found.disputed} disputed, {found.no_flag} without a flag, {found.no_post} without one post"
+            f"{found.disputed} disputed, {found.no_flag} without a flag, {found.no_post} without one post; "
+            f"{found.overturned} of the flags were overturned on appeal"
         )
         _say(
             "reviewed posts are a selection, mostly those that scored high: probabilities and rates from "

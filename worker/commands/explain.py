@@ -118,7 +118,13 @@ def _evidence(one: Evidence) -> str:
 def _section(title: str, sentences: tuple[str, ...] | list[str]) -> str:
     wrapped = [
         textwrap.fill(
-            _printable(one), _WIDTH, initial_indent="- ", subsequent_indent="  ", break_long_words=False
+            _printable(one),
+            _WIDTH,
+            initial_indent="- ",
+            subsequent_indent="  ",
+            # Addresses and ids stay whole.
+            break_long_words=False,
+            break_on_hyphens=False,
         )
         for one in sentences
     ]
@@ -126,5 +132,7 @@ def _section(title: str, sentences: tuple[str, ...] | list[str]) -> str:
 
 
 def _printable(text: str) -> str:
-    """Without control characters: a flag's ids are whatever a platform's users made them."""
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+    """On one line, without control characters: a post's id is whatever its platform made it."""
+    return "".join(
+        one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in " ".join(text.split())
+    )

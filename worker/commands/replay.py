@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-import sys
 import time
-from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,25 +13,23 @@ from kafka.errors import KafkaError
 from worker.commands.context import settings_of
 from worker.commands.progress import progress
 from worker.commands.replayed_range import check_range, range_options, with_topic
+from worker.commands.scoring import score, scoring_options, tune_interpreter
 from worker.detector.loading import load_detector
 from worker.errors import BrokerError, SettingsError
 from worker.policy import load_policy
 from worker.replay.capture import Capture
 from worker.replay.replaying import Replay
-from worker.replay.shards import end_with_parent, run_workers, shard_of
+from worker.replay.shards import end_with_parent, shard_of
 from worker.replay.signature import private_key
 from worker.replay.topics import Asked, capture_range
 from worker.replay.variants import Variant
 
 if TYPE_CHECKING:
     from worker.replay.plan import SignalMode, Span
-    from worker.replay.shards import Shard
     from worker.replay.signature import PrivateKey
     from worker.replay.summary import Summary
     from worker.settings import Settings
 
-_GC_THRESHOLD: Final = (50_000, 20, 50)
-_SWITCH_INTERVAL_S: Final = 0.001
 _LOOK_EVERY_S: Final = 1.0
 
 
@@ -62,22 +57,8 @@ _LOOK_EVERY_S: Final = 1.0
 )
 @click.option("--merge", is_flag=True, help="Only decide and compare: all shards have scored.")
 @click.option("--wait", is_flag=True, help="With --merge: first wait until they have.")
-@click.option("--workers", type=click.IntRange(min=1), default=1, help="Processes that score. Default: 1.")
-@click.option(
-    "--part-records",
-    type=click.IntRange(min=1),
-    default=10_000,
-    show_default=True,
-    help="Most records of a part on disk: what a kill costs at most.",
-)
-@click.option(
-    "--sign",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="PRIVATE.pem",
-    help="Sign the manifest with this Ed25519 key.",
-)
+@scoring_options
 @click.option("--parquet", is_flag=True, help="Also write decisions.parquet and diff.parquet.")
-@click.option("--below", is_flag=True, hidden=True, help="Set for the processes of --workers.")
 @click.pass_context
 def replay(  # noqa: PLR0913 - one argument an option
     ctx: click.Context,
@@ -145,12 +126,6 @@ def replay(  # noqa: PLR0913 - one argument an option
         raise BrokerError(f"replay: Kafka at {servers}: {error!r}; `flagstaff check` tells more") from error
 
 
-def tune_interpreter() -> None:
-    """As for `flagstaff run`: posts in hand are many and hold no cycles; no thread holds up others."""
-    gc.set_threshold(*_GC_THRESHOLD)
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
-
-
 def _variant(settings: Settings, detector_digest: str | None, policy_digest: str | None) -> Variant:
     policy = load_policy(Path(settings.policy.file) if settings.policy.file else None)
     detector = load_detector(settings.detector)
@@ -161,20 +136,6 @@ def _variant(settings: Settings, detector_digest: str | None, policy_digest: str
         if wanted is not None and wanted != loaded:
             raise SettingsError(f"replay: {option} {wanted}: what the settings name has the digest {loaded}")
     return Variant("replay", detector, policy, settings.signals)
-
-
-def score(ctx: click.Context, run: Replay, shard: Shard | None, workers: int, part_records: int) -> None:
-    """Scores a shard, or all of it with so many processes, and shows how far it is."""
-    done, total = run.passed()
-    if shard is not None or workers == 1:
-        ranges = run.plan.ranges if shard is None else shard.ranges(run.plan)
-        with progress("offsets", sum(of.end - of.warm for of in ranges), rate=True) as update:
-            run.score(shard, part_records, lambda passed, _: update(passed))
-        return
-    with progress("offsets", total, rate=True) as update:
-        update(done)
-        run_workers(_own_arguments(ctx), workers, run.plan, run.parts, update)
-        update(total)
 
 
 def _check_merge(*, merge: bool, wait: bool, alone: bool) -> None:
@@ -192,46 +153,6 @@ def _wait_for_shards(run: Replay) -> None:
             time.sleep(_LOOK_EVERY_S)
             done, _ = run.passed()
         update(done)
-
-
-def _own_arguments(ctx: click.Context) -> list[str]:
-    """This call's arguments without those that a worker must not have."""
-    config = ctx.find_root().params.get("config")
-    arguments = ["--config", str(config)] if config else []
-    arguments.append(ctx.command.name or "")
-    for parameter in ctx.command.params:
-        value = ctx.params.get(parameter.name or "")
-        if parameter.name in _NOT_HANDED_ON or value in {None, False} or value == ():
-            continue
-        option = parameter.opts[0]
-        if parameter.name in {"start_ms", "end_ms"}:
-            arguments += [option, datetime.fromtimestamp(value / 1000, UTC).isoformat()]
-        elif parameter.name == "spans":
-            for span in value:
-                arguments += [option, f"{span.partition}:{span.first}-{span.last}"]
-        elif isinstance(value, tuple):
-            for one in value:
-                arguments += [option, str(one)]
-        else:
-            arguments += [option, str(value)]
-    return arguments
-
-
-_NOT_HANDED_ON: Final = frozenset(
-    {
-        "workers",
-        "sign",
-        "parquet",
-        "merge",
-        "wait",
-        "below",
-        "shard",
-        "shards",
-        "capture_to",
-        "decisions",
-        "no_decisions",
-    }
-)
 
 
 def _merge(run: Replay, key: PrivateKey | None, out: Path) -> None:

@@ -113,6 +113,11 @@ def transparency(  # noqa: PLR0913 - one argument an option
         ) from None
     for name in report.incomplete:
         click.echo(f"transparency: the oldest records of {name} are gone; counts may be too low", err=True)
+    if not settings.review.how_to_appeal:
+        click.echo(
+            f"transparency: {_ABOUT} says nothing of how to appeal: set FLAGSTAFF_REVIEW__HOW_TO_APPEAL",
+            err=True,
+        )
     click.echo(f"the report is in {out / _PAGE}")
 
 

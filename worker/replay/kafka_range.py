@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import OffsetOutOfRangeError
 
 from worker.errors import BrokerError, SettingsError
 from worker.replay.plan import Range
 from worker.replay.reading import Read, Stretch
-from worker.stream.client import client_options
+from worker.stream.committed import committed_consumer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 _POLL_MS: Final = 500
 _QUIET_POLLS: Final = 60
-_FETCH_BYTES: Final = 4 * 2**20
-_MOST_RECORDS: Final = 2_000
+_OPTIONS: Final = {
+    "max_partition_fetch_bytes": 4 * 2**20,
+    "max_poll_records": 2_000,
+    # An offset that is gone is counted; going on at another one would hide it.
+    "auto_offset_reset": "none",
+}
 
 
 class KafkaRange:
@@ -39,22 +43,7 @@ class KafkaRange:
 
     def __init__(self, settings: KafkaSettings, topic: str) -> None:
         self._topic = topic
-        self._consumer: Any = KafkaConsumer(
-            **{"max_partition_fetch_bytes": _FETCH_BYTES} | client_options(settings),
-            group_id=None,
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            # An offset that is gone is counted; going on at another one would hide it.
-            auto_offset_reset="none",
-            max_poll_records=_MOST_RECORDS,
-            request_timeout_ms=settings.request_timeout_ms,
-            bootstrap_timeout_ms=settings.request_timeout_ms,
-        )
-        numbers = self._consumer.partitions_for_topic(topic)
-        if not numbers:
-            self.close()
-            raise BrokerError(f"the topic {topic!r} does not exist; see `flagstaff check`")
-        self._places = [TopicPartition(topic, number) for number in sorted(numbers)]
+        self._consumer, self._places = committed_consumer(settings, topic, _OPTIONS)
 
     def whole(self, start_ms: int) -> list[Range]:
         """All partitions from a time on to the end that they have now."""

@@ -54,21 +54,27 @@ def received(records: Iterable[Any]) -> Received:
     for record in records:
         place = {"partition": record.partition, "offset": record.offset}
         try:
-            appeal = msgspec.json.decode(record.value or b"", type=Appeal)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            rows.append({**place, **_row(msgspec.json.decode(record.value or b"", type=Appeal))})
+        # Neither UTF-8, nor a time that can be shown, nor text that a database takes: a ValueError.
+        except (msgspec.DecodeError, ValueError) as error:
             unusable.append({**place, "why": f"It is no appeal: {error}."[:_LONGEST_REASON]})
-            continue
-        rows.append(
-            {
-                **place,
-                "flag_id": appeal.flag_id,
-                "id": appeal.id,
-                "post_id": appeal.post_id,
-                "statement": appeal.statement,
-                "at_ms": round(appeal.appealed_at.timestamp() * _MS),
-            }
-        )
     return Received(rows, unusable)
+
+
+def _row(appeal: Appeal) -> dict[str, Any]:
+    at_ms = round(appeal.appealed_at.timestamp() * _MS)
+    datetime.fromtimestamp(at_ms / _MS, UTC)
+    words = {
+        "flag_id": appeal.flag_id,
+        "id": appeal.id,
+        "post_id": appeal.post_id,
+        "statement": appeal.statement,
+    }
+    for name, value in words.items():
+        if "\0" in value:
+            # PostgreSQL takes none.
+            raise ValueError(f"a NUL character - at `$.{name}`")
+    return {**words, "at_ms": at_ms}
 
 
 def store_appeals(connection: Connection, read: Received) -> None:

@@ -83,6 +83,7 @@ def flag_page(console: Console, person: Person, standing: Standing) -> dict[str,
         "decides": decides and not case.bars(person.name) and holder in {None, person.name},
         "barred": decides and case.bars(person.name),
         "appeals": _shown_appeals(standing),
+        "outcomes_shown": _sees_others(person, standing),
         "mark": mark_of(case.waiting),
         "in_hand": holder == person.name,
         "before": case.entries.get(person.name, 0),
@@ -174,10 +175,14 @@ def _shown_appeals(standing: Standing) -> list[tuple[Appeal, Outcome | None]]:
     ]
 
 
-def _shown_entries(person: Person, standing: Standing) -> list[Entry]:
-    """What others did is kept from who is to decide on their own."""
+def _sees_others(person: Person, standing: Standing) -> bool:
+    """What others said is kept from who is to decide on their own."""
     case = standing.case
-    free = person.role == "auditor" or person.name in case.verdicts or case.state == "handed-over"
+    return person.role == "auditor" or person.name in case.verdicts or case.state == "handed-over"
+
+
+def _shown_entries(person: Person, standing: Standing) -> list[Entry]:
+    free = _sees_others(person, standing)
     return [entry for entry in standing.entries if free or entry.reviewer == person.name]
 
 

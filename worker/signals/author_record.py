@@ -13,7 +13,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from worker.signals.facts import name_of
-from worker.signals.protocol import Row, constants
+from worker.signals.protocol import EARLIER, Row, constants
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,48 +28,28 @@ CLIP: Final = 4.0
 _ROW: Final = struct.Struct(">d8s4sd?")
 
 # A sorted set an author: event time; post, start of the text's digest, logit. Where the calibration goes by
-# length too, the calibrated log-odds are kept in the logit's place.
-_OBSERVE: Final = """
-local ttl, bound = ARGV[3], tonumber(ARGV[4])
+# length too, the calibrated log-odds are kept in the logit's place. A post that the detector is not
+# calibrated for leaves nothing behind, but what came before it is read.
+_SCRIPT: Final = f"""{EARLIER}
+local most, slope, intercept = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local clip, replies = tonumber(ARGV[8]), {{}}
 for i, key in ipairs(KEYS) do
   local at, member, covered = struct.unpack('>dc20b', ARGV[1], (i - 1) * 29 + 1)
-  if covered == 1 then
-    redis.call('ZADD', key, at, member)
-    redis.call('ZREMRANGEBYRANK', key, 0, -bound - 1)
-    redis.call('PEXPIRE', key, ttl)
-  end
-end
-"""
-# A post that the detector is not calibrated for leaves nothing behind, but what came before it is read.
-_READ: Final = """
-local window, kept, replies = tonumber(ARGV[2]), tonumber(ARGV[5]), {}
-local most, slope, intercept = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local clip = tonumber(ARGV[9])
-for i, key in ipairs(KEYS) do
-  local at, member, covered = struct.unpack('>dc20b', ARGV[1], (i - 1) * 29 + 1)
-  if covered == 0 then redis.call('ZADD', key, at, member) end
-  local rank = redis.call('ZRANK', key, member)
-  local reply = false
-  if rank then
-    local count, sum = 0, 0
-    local posts, texts = {[string.sub(member, 1, 8)] = true}, {}
-    local first = math.max(redis.call('ZCOUNT', key, '-inf', at - window), rank - most)
-    if first < rank then
-      local earlier = redis.call('ZRANGE', key, first, rank - 1)
-      for e = #earlier, 1, -1 do
-        local post, text = string.sub(earlier[e], 1, 8), string.sub(earlier[e], 9, 12)
-        if not posts[post] and not texts[text] then
-          posts[post], texts[text] = true, true
-          local evidence = slope * struct.unpack('>d', earlier[e], 13) + intercept
-          count, sum = count + 1, sum + math.max(-clip, math.min(clip, evidence))
-        end
-      end
+  if covered == 1 then note(key, at, member) else redis.call('ZADD', key, at, member) end
+  local count, sum = 0, 0
+  local seen, texts = {{[string.sub(member, 1, 8)] = true}}, {{}}
+  local posts, first, last = earlier(key, at, since(at), member, most)
+  for place = first, last do
+    local other = posts[place]
+    local post, text = string.sub(other, 1, 8), string.sub(other, 9, 12)
+    if not seen[post] and not texts[text] then
+      seen[post], texts[text] = true, true
+      local evidence = slope * struct.unpack('>d', other, 13) + intercept
+      count, sum = count + 1, sum + math.max(-clip, math.min(clip, evidence))
     end
-    reply = string.format('%d %.17g', count, sum)
-    if rank > kept then redis.call('ZREMRANGEBYRANK', key, 0, rank - kept - 1) end
   end
   if covered == 0 then redis.call('ZREM', key, member) end
-  replies[i] = reply
+  replies[i] = string.format('%d %.17g', count, sum)
 end
 return replies
 """
@@ -90,8 +70,7 @@ class AuthorRecord:
 
     def __init__(self, window_s: int, most: int, detector_digest: str, calibration: Calibration) -> None:
         self._detector = detector_digest[:16]
-        self.observe = _OBSERVE
-        self.read = _READ
+        self.script = _SCRIPT
         self._calibration = calibration
         slope, intercept = (1.0, 0.0) if calibration.by_length else (calibration.slope, calibration.intercept)
         self.constants: tuple[str, ...] = (

@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from worker.signals.facts import name_of
-from worker.signals.protocol import Row, constants
+from worker.signals.protocol import EARLIER, Row, constants
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,36 +21,19 @@ _KEPT: Final = 2 * MOST
 _ROW: Final = struct.Struct(">d8s8s")
 
 # A sorted set a text: event time, post and author.
-_OBSERVE: Final = """
-local ttl, bound = ARGV[3], tonumber(ARGV[4])
+_SCRIPT: Final = f"""{EARLIER}
+local most, replies = tonumber(ARGV[5]), {{}}
 for i, key in ipairs(KEYS) do
   local at, member = struct.unpack('>dc16', ARGV[1], (i - 1) * 24 + 1)
-  redis.call('ZADD', key, at, member)
-  redis.call('ZREMRANGEBYRANK', key, 0, -bound - 1)
-  redis.call('PEXPIRE', key, ttl)
-end
-"""
-_READ: Final = """
-local window, kept, replies = tonumber(ARGV[2]), tonumber(ARGV[5]), {}
-local most = tonumber(ARGV[6])
-for i, key in ipairs(KEYS) do
-  local at, member = struct.unpack('>dc16', ARGV[1], (i - 1) * 24 + 1)
-  local rank = redis.call('ZRANK', key, member)
-  local others = false
-  if rank then
-    local seen = {[string.sub(member, 9)] = true}
-    local first = math.max(redis.call('ZCOUNT', key, '-inf', at - window), rank - most)
-    others = 0
-    if first < rank then
-      for _, earlier in ipairs(redis.call('ZRANGE', key, first, rank - 1)) do
-        local author = string.sub(earlier, 9)
-        if not seen[author] then
-          seen[author] = true
-          others = others + 1
-        end
-      end
+  note(key, at, member)
+  local seen, others = {{[string.sub(member, 9)] = true}}, 0
+  local posts, first, last = earlier(key, at, since(at), member, most)
+  for place = first, last do
+    local author = string.sub(posts[place], 9)
+    if not seen[author] then
+      seen[author] = true
+      others = others + 1
     end
-    if rank > kept then redis.call('ZREMRANGEBYRANK', key, 0, rank - kept - 1) end
   end
   replies[i] = others
 end
@@ -68,8 +51,7 @@ class DuplicateText:
     """
 
     def __init__(self, window_s: int) -> None:
-        self.observe = _OBSERVE
-        self.read = _READ
+        self.script = _SCRIPT
         self.constants: tuple[str, ...] = (*constants(window_s, _KEPT), f"{MOST}")
 
     def rows(self, batch: Sequence[Facts]) -> list[Row | None]:

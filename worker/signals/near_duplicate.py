@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from worker.signals.facts import name_of
 from worker.signals.minhash import signatures
-from worker.signals.protocol import Row, constants
+from worker.signals.protocol import EARLIER, Row, constants
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,25 +22,12 @@ MOST: Final = 128
 _ROW: Final = struct.Struct(">d8s8s4s25s")
 
 # A sorted set a band and its value: event time; post, author, start of the text's digest, the hashes' bytes.
-_OBSERVE: Final = """
-local ttl, bound = ARGV[3], tonumber(ARGV[4])
-for i = 0, #KEYS / 5 - 1 do
-  local at, member = struct.unpack('>dc45', ARGV[1], i * 53 + 1)
-  for band = 1, 5 do
-    local key = KEYS[i * 5 + band]
-    redis.call('ZADD', key, at, member)
-    redis.call('ZREMRANGEBYRANK', key, 0, -bound - 1)
-    redis.call('PEXPIRE', key, ttl)
-  end
-end
-"""
 # Most of those that share a band's value by accident differ in the band's own bytes, so these come first.
-_READ: Final = """
-local window, kept, replies = tonumber(ARGV[2]), tonumber(ARGV[5]), {}
-local most, near = tonumber(ARGV[6]), tonumber(ARGV[7])
+_SCRIPT: Final = f"""{EARLIER}
+local most, near, replies = tonumber(ARGV[5]), tonumber(ARGV[6]), {{}}
 
-local function is_near(own, earlier)
-  local others, agreeing = {string.byte(earlier, 21, 45)}, 0
+local function is_near(own, other)
+  local others, agreeing = {{string.byte(other, 21, 45)}}, 0
   for hash = 1, 25 do
     if own[hash] == others[hash] then agreeing = agreeing + 1 end
   end
@@ -49,29 +36,23 @@ end
 
 for i = 0, #KEYS / 5 - 1 do
   local at, member = struct.unpack('>dc45', ARGV[1], i * 53 + 1)
-  local text, own = string.sub(member, 17, 20), {string.byte(member, 21, 45)}
-  local seen, others = {[string.sub(member, 9, 16)] = true}, 0
+  local after, text, own = since(at), string.sub(member, 17, 20), {{string.byte(member, 21, 45)}}
+  local seen, others = {{[string.sub(member, 9, 16)] = true}}, 0
   for band = 1, 5 do
     local key = KEYS[i * 5 + band]
-    local rank = redis.call('ZRANK', key, member)
-    if not rank then
-      others = false
-      break
-    end
+    note(key, at, member)
     local from, to = 16 + 5 * band, 20 + 5 * band
     local bytes = string.sub(member, from, to)
-    local first = math.max(redis.call('ZCOUNT', key, '-inf', at - window), rank - most)
-    if first < rank then
-      for _, earlier in ipairs(redis.call('ZRANGE', key, first, rank - 1)) do
-        local author = string.sub(earlier, 9, 16)
-        if string.sub(earlier, from, to) == bytes and not seen[author]
-          and string.sub(earlier, 17, 20) ~= text and is_near(own, earlier) then
-          seen[author] = true
-          others = others + 1
-        end
+    local posts, first, last = earlier(key, at, after, member, most)
+    for place = first, last do
+      local other = posts[place]
+      local author = string.sub(other, 9, 16)
+      if string.sub(other, from, to) == bytes and not seen[author]
+        and string.sub(other, 17, 20) ~= text and is_near(own, other) then
+        seen[author] = true
+        others = others + 1
       end
     end
-    if rank > kept then redis.call('ZREMRANGEBYRANK', key, 0, rank - kept - 1) end
   end
   replies[i + 1] = others
 end
@@ -90,8 +71,7 @@ class NearDuplicate:
     """
 
     def __init__(self, window_s: int) -> None:
-        self.observe = _OBSERVE
-        self.read = _READ
+        self.script = _SCRIPT
         self.constants: tuple[str, ...] = (
             *constants(window_s, 2 * MOST),
             f"{MOST}",

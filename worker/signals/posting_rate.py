@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from worker.signals.facts import name_of
-from worker.signals.protocol import Row, constants
+from worker.signals.protocol import EARLIER, Row, constants
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,22 +20,14 @@ _KEPT: Final = 2 * MOST
 _ROW: Final = struct.Struct(">d8s")
 
 # A sorted set an author: event time, post. Equal times are ordered by the member's bytes.
-_OBSERVE: Final = """
-local ttl, bound = ARGV[3], tonumber(ARGV[4])
+_SCRIPT: Final = f"""{EARLIER}
+local replies = {{}}
 for i, key in ipairs(KEYS) do
   local at, post = struct.unpack('>dc8', ARGV[1], (i - 1) * 16 + 1)
-  redis.call('ZADD', key, at, post)
-  redis.call('ZREMRANGEBYRANK', key, 0, -bound - 1)
-  redis.call('PEXPIRE', key, ttl)
-end
-"""
-_READ: Final = """
-local window, kept, replies = tonumber(ARGV[2]), tonumber(ARGV[5]), {}
-for i, key in ipairs(KEYS) do
-  local at, post = struct.unpack('>dc8', ARGV[1], (i - 1) * 16 + 1)
+  note(key, at, post)
   local rank = redis.call('ZRANK', key, post)
-  replies[i] = rank and rank + 1 - redis.call('ZCOUNT', key, '-inf', at - window)
-  if rank and rank > kept then redis.call('ZREMRANGEBYRANK', key, 0, rank - kept - 1) end
+  replies[i] = rank + 1 - redis.call('ZCOUNT', key, '-inf', at - window)
+  trim(key, rank)
 end
 return replies
 """
@@ -49,8 +41,7 @@ class PostingRate:
     """
 
     def __init__(self, window_s: int) -> None:
-        self.observe = _OBSERVE
-        self.read = _READ
+        self.script = _SCRIPT
         self.constants: tuple[str, ...] = constants(window_s, _KEPT)
 
     def rows(self, batch: Sequence[Facts]) -> list[Row | None]:

@@ -110,10 +110,11 @@ class SignalSet:
     ) -> dict[int, Column]:
         """The columns of the signals that remember, by their place; none where Redis is away."""
         calls: list[_Call] = []
-        order = sorted(range(len(batch)), key=lambda position: batch[position].at)
         for place, signal in self._from_state:
             rows = _rows(signal, batch, failures)
-            asked = [(position, row) for position in order if (row := rows[position]) is not None]
+            asked = [(position, row) for position, row in enumerate(rows) if row is not None]
+            # In the order of event time and id: a post sees those of its batch that came before it.
+            asked.sort(key=lambda one: (batch[one[0]].at, one[1].packed))
             start = f"{self._prefix}:{self.names[place]}:"
             for first in range(0, len(asked), _POSTS_A_SCRIPT):
                 part = asked[first : first + _POSTS_A_SCRIPT]
@@ -124,18 +125,15 @@ class SignalSet:
 
         def ask(redis: Redis) -> list[Any]:
             with redis.pipeline(transaction=False) as pipe:
-                # All posts are noted before the first is read, so their order in the batch does not matter.
                 for call in calls:
-                    pipe.eval(call.signal.observe, *call.arguments)
-                for call in calls:
-                    pipe.eval(call.signal.read, *call.arguments)
+                    pipe.eval(call.signal.script, *call.arguments)
                 return pipe.execute()
 
         answers = link.call("signals", ask) if calls else []
         if answers is None:
             return {}
         replies: dict[int, list[Any]] = {place: [None] * len(batch) for place, _ in self._from_state}
-        for call, answer in zip(calls, answers[len(calls) :], strict=True):
+        for call, answer in zip(calls, answers, strict=True):
             for position, reply in zip(call.positions, answer, strict=True):
                 replies[call.place][position] = reply
         return {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 
 from worker.errors import BrokerError
-from worker.stream.client import client_options
+from worker.stream.committed import committed_consumer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,19 +47,7 @@ class ExtentReader:
 
     def __init__(self, settings: KafkaSettings, topic: str) -> None:
         self._topic = topic
-        self._consumer: Any = KafkaConsumer(
-            **client_options(settings),
-            group_id=None,
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            request_timeout_ms=settings.request_timeout_ms,
-            bootstrap_timeout_ms=settings.request_timeout_ms,
-        )
-        numbers = self._consumer.partitions_for_topic(topic)
-        if not numbers:
-            self.close()
-            raise BrokerError(f"the topic {topic!r} does not exist; see `flagstaff check`")
-        self._places = [TopicPartition(topic, number) for number in sorted(numbers)]
+        self._consumer, self._places = committed_consumer(settings, topic)
 
     def extents(self, times_ms: Sequence[int]) -> list[Extent]:
         """The extents between successive times, and from the last of them to the end that the topic has now.

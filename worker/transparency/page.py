@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from worker.transparency.report import Transparency
     from worker.transparency.suppression import Cell
 
-HIDDEN = "hidden"
-
 
 def page(report: Transparency, about: str) -> str:
     """The page, which depends on nothing but the figures.
@@ -30,14 +28,9 @@ def page(report: Transparency, about: str) -> str:
         about: the address of the page that says what a flag means.
     """
     templates = environment("worker.transparency")
-    templates.filters |= {
-        "number": _number,
-        "percent": _percent,
-        "rate": _rate,
-        "moment": _moment,
-        "day": _day,
-    }
-    outcomes = [part for part in report.posts.parts if part.count or not _unpublished(report, part.name)]
+    templates.filters |= {"number": _number, "percent": _percent, "rate": _rate}
+    templates.filters |= {"moment": _moment, "day": _day}
+    outcomes = [part for part in report.posts.parts if part.count != 0 or not _unpublished(report, part.name)]
     return templates.get_template("page.html.j2").render(
         report=report,
         about=about,
@@ -75,8 +68,8 @@ def _judged_human(row: Cell) -> Interval | None:
     return intervals.share(human, machine + human, machine + human)
 
 
-def _number(value: int | None) -> str:
-    return HIDDEN if value is None else f"{value:,}"
+def _number(value: int) -> str:
+    return f"{value:,}"
 
 
 def _percent(value: float) -> str:
@@ -84,9 +77,9 @@ def _percent(value: float) -> str:
 
 
 def _rate(value: Rate | Interval | None) -> str:
-    return "not told" if value is None else (
-        f"{100 * value.value:.1f} % ({100 * value.low:.1f} to {100 * value.high:.1f})"
-    )  # fmt: skip
+    if value is None:
+        return "not told"
+    return f"{100 * value.value:.1f} % ({100 * value.low:.1f} to {100 * value.high:.1f})"
 
 
 def _moment(seconds: float) -> str:

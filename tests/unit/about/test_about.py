@@ -47,7 +47,7 @@ def test_the_page_says_how_often_the_default_is_wrong_with_intervals() -> None:
         assert f"{100 * rate.value:.1f} % ({low} to {high})" in html
     bound = evaluation.detector.calibration.false_positive_bound
     assert bound is not None
-    assert f"at most {100 * bound:.1f} % of people" in html
+    assert f"In the test that set this, {100 * bound:.1f} % of people" in html
     for one in evaluation.slices:
         assert (f">{one.name}<" in html) == (one.dimension == "length" or _of_people(one.dimension, one.name))
 

@@ -41,6 +41,15 @@ def test_all_flags_of_a_post_count_together_and_of_each_reviewer_the_latest_word
     assert (staff.count, staff.elsewhere) == (7, 1)
 
 
+def test_an_appeals_answer_overrules_the_verdicts_on_all_flags_of_the_post() -> None:
+    before = [decision("old", "ann", "machine"), decision("new", "bob", "machine", 1)]
+    answer = msgspec.structs.replace(decision("old", "cy", "human", 2), appeals=("e1",))
+    staff = Staff([*before, answer, decision("other", "ann", "machine")])
+    assert (staff.verdict(["old", "new"]), staff.verdict(["other"])) == ("human", "machine")
+    assert staff.overturned == 1
+    assert Staff(before).overturned == 0
+
+
 def test_the_digest_does_not_depend_on_the_order() -> None:
     some = [decision("f", reviewer, "human") for reviewer in "abc"]
     assert Staff(some).sealed() == Staff(reversed(some)).sealed()

@@ -44,7 +44,7 @@ def report(verdict: Verdict, not_recorded: int = 0) -> BacktestReport:
         asked={},
         versions={},
         not_recorded=not_recorded,
-        decisions=Decisions(read=10, elsewhere=0, unreadable=0, posts={verdict: 10}),
+        decisions=Decisions(read=10, elsewhere=0, overturned=0, unreadable=0, posts={verdict: 10}),
         results=(beside("live", "review", verdict), beside("strict", "pass", verdict)),
     )
 

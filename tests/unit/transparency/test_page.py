@@ -47,6 +47,15 @@ def test_a_hidden_count_is_nowhere_on_the_page_or_in_the_data() -> None:
     assert "A count from 1 to 9 is hidden" in html
 
 
+def test_where_passes_are_not_published_their_row_is_left_out_only_if_there_are_none() -> None:
+    none = page(report({"label": 40}, emit="flagged"), "about.html")
+    some = page(report({"label": 40, "pass": 4}, emit="flagged"), "about.html")
+    row = '<th scope="row">Let through</th>'
+    assert row not in none
+    assert row in some
+    assert row in page(report({"label": 40}), "about.html")
+
+
 def test_names_of_others_are_text() -> None:
     html = page(report({"label": 30}, Decider("<script>x</script>", "<b>", 0.5, None)), "about.html")
     assert "<script" not in html

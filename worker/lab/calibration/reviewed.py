@@ -10,7 +10,7 @@ from msgspec import Struct
 from worker.lab.calibration.texts import Line, Place, sample_of
 from worker.lab.lines import read_lines
 from worker.records import Decision
-from worker.verdicts import majority, votes_by_flag
+from worker.verdicts import majority, overturned_flags, votes_by_flag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,6 +39,7 @@ class Reviewed(NamedTuple):
         disputed: flags on which as many said human as machine.
         no_flag: flags that are not there.
         no_post: posts that are not there, or stand there with several texts.
+        overturned: flags that an appeal's answer overturned.
     """
 
     samples: list[Sample]
@@ -47,6 +48,7 @@ class Reviewed(NamedTuple):
     disputed: int
     no_flag: int
     no_post: int
+    overturned: int
 
 
 class _Posts:
@@ -73,7 +75,8 @@ class _Posts:
 def reviewed(decisions: Iterable[Path], flags: Iterable[Path], posts: Iterable[Path]) -> Reviewed:
     """Joins decisions by flag id with flags, and flags by place, else by post id, with posts.
 
-    Of a reviewer's decisions on a flag the latest counts; of several reviewers' the majority.
+    Of a reviewer's decisions on a flag the latest counts; of several reviewers' the majority; where an
+    appeal was answered, its answer alone.
 
     Args:
         decisions: files of `decision.v1`.
@@ -98,7 +101,7 @@ def reviewed(decisions: Iterable[Path], flags: Iterable[Path], posts: Iterable[P
             left_out["no_post"] += 1
         else:
             samples.append(sample_of(line, verdict, REVIEWED))
-    return Reviewed(samples, len(given), **left_out)
+    return Reviewed(samples, len(given), **left_out, overturned=len(overturned_flags(given)))
 
 
 def _key(place: Place) -> tuple[str, int, int]:

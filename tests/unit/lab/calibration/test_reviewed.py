@@ -22,8 +22,8 @@ def written(path: Path, *rows: dict[str, Any]) -> Path:
     return path
 
 
-def decision(flag: str, verdict: str, reviewer: str = "r", day: int = 1) -> dict[str, Any]:
-    return {
+def decision(flag: str, verdict: str, reviewer: str = "r", day: int = 1, **more: Any) -> dict[str, Any]:
+    return more | {
         "schema": "decision.v1",
         "flag_id": flag,
         "post_id": f"p-{flag}",
@@ -64,8 +64,12 @@ def test_decisions_are_joined_with_flags_and_flags_with_posts(tmp_path: Path) ->
         decision("7", "human"),
         decision("8", "human"),
         decision("9", "human"),
+        # Its answer to an appeal outweighs however many came before.
+        decision("10", "machine", "a"),
+        decision("10", "machine", "b"),
+        decision("10", "human", "c", day=3, appeals=["e1"]),
     )
-    flags = written(tmp_path / "flags.jsonl", *(flag(str(one), one) for one in (1, 2, 3, 4, 5, 7, 8, 9)))
+    flags = written(tmp_path / "flags.jsonl", *(flag(str(one), one) for one in (1, 2, 3, 4, 5, 7, 8, 9, 10)))
     posts = written(
         tmp_path / "posts.jsonl",
         post("1", "one"),
@@ -76,6 +80,7 @@ def test_decisions_are_joined_with_flags_and_flags_with_posts(tmp_path: Path) ->
         post("8", "after"),
         post("9", "before", source=place(90)),
         post("9", "after", source=place(9)),
+        post("10", "ten"),
     )
     found = reviewed([decisions], [flags], [posts])
     assert [(one.text, one.label, one.author, one.source, one.lang) for one in found.samples] == [
@@ -83,8 +88,10 @@ def test_decisions_are_joined_with_flags_and_flags_with_posts(tmp_path: Path) ->
         ("two", "machine", "a-2", "reviewed", "en"),
         ("three", "human", "a-3", "reviewed", "en"),
         ("after", "human", "a-9", "reviewed", "en"),
+        ("ten", "human", "a-10", "reviewed", "en"),
     ]
-    assert (found.decisions, found.unsure, found.disputed) == (13, 1, 1)
+    assert (found.decisions, found.unsure, found.disputed) == (16, 1, 1)
+    assert found.overturned == 1
     assert (found.no_flag, found.no_post) == (1, 2)
 
 
