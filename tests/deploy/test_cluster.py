@@ -38,7 +38,7 @@ DEFINITIONS = [
     definition(PrometheusRule, "monitoring.coreos.com", "v1", "prometheusrules"),
 ]
 # What the sets of values name, and only an administrator of the cluster makes.
-CLASSES = [
+CLASSES: list[dict[str, Any]] = [
     {
         "apiVersion": "node.k8s.io/v1",
         "kind": "RuntimeClass",
