@@ -31,7 +31,7 @@ from worker.review.serving import serve
 from worker.review.sessions import Links, Sessions
 from worker.review.web import Web
 from worker.settings import load_settings
-from worker.stream.topics import create_topics
+from worker.topics.applying import create_topics
 
 DAY_MS = 24 * 3_600_000
 

@@ -24,7 +24,7 @@ from worker.demo.run import stream
 from worker.lab.corpus import read_samples
 from worker.lab.splits import hold_out
 from worker.settings import PREFIX, load_settings
-from worker.stream.topics import create_topics
+from worker.topics.applying import create_topics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

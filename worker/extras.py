@@ -23,6 +23,7 @@ EXTRAS: Final = {
     "psycopg": "console",
     "pyarrow": "parquet",
     "scipy": "lab",
+    "simpy": "plan",
     "sqlalchemy": "console",
     "starlette": "console",
     "uvicorn": "console",

@@ -25,6 +25,7 @@ PositiveInt = Annotated[int, Meta(ge=1)]
 Ratio = Annotated[float, Meta(gt=0, le=1)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Share = Annotated[float, Meta(gt=0, lt=1)]
+Days = Annotated[float, Meta(ge=0, le=36_500)]
 
 
 def _doc(text: str) -> Meta:
@@ -79,6 +80,25 @@ class TopicSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = "holds"
     shadow: Annotated[str, _doc("What a challenger would have decided.")] = "shadow"
     stages: Annotated[str, _doc("Each step of a staged release; one partition, compacted.")] = "stages"
+
+
+class TopicShapeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the topics should be like, for `flagstaff topics`; the worker itself reads none of it."""
+
+    partitions: Annotated[
+        PositiveInt, _doc("Least partitions of the topics that grow with the posts; the others have one.")
+    ] = 12
+    replication: Annotated[PositiveInt, _doc("Least copies of each partition.")] = 3
+    min_in_sync: Annotated[
+        PositiveInt | None,
+        _doc("Least copies that must have a record before it counts. Unset: one less than there are."),
+    ] = None
+    posts_days: Annotated[Days, _doc("How long posts are kept; 0: for ever, here and below.")] = 30.0
+    flags_days: Annotated[Days, _doc("The same for flags.")] = 365.0
+    dead_letters_days: Annotated[Days, _doc("The same for dead letters.")] = 30.0
+    decisions_days: Annotated[Days, _doc("The same for the staff's decisions.")] = 0.0
+    appeals_days: Annotated[Days, _doc("The same for authors' appeals.")] = 365.0
+    shadow_days: Annotated[Days, _doc("The same for what a challenger would have decided.")] = 30.0
 
 
 class RedisSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -421,6 +441,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     topics: TopicSettings = field(default_factory=TopicSettings)
+    topic_shape: TopicShapeSettings = field(default_factory=TopicShapeSettings)
     redis: RedisSettings = field(default_factory=RedisSettings)
     detector: DetectorSettings = field(default_factory=DetectorSettings)
     stream: StreamSettings = field(default_factory=StreamSettings)

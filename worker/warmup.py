@@ -21,6 +21,7 @@ from worker.records import Source
 from worker.redis_link import RedisLink
 from worker.signals.catalogue import windows
 from worker.stream.extent import ExtentReader
+from worker.stream.refusal import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -90,7 +91,7 @@ class Warmup:
         except KafkaError as error:
             servers = self._settings.kafka.bootstrap_servers
             raise BrokerError(
-                f"warm: topic {topic} at {servers}: {error!r}; `flagstaff check` tells more"
+                f"warm: topic {topic} at {servers}: {in_words(error)}; `flagstaff check` tells more"
             ) from error
         finally:
             self._link.close()

@@ -118,6 +118,9 @@ def promised(found: dict[str, Any], reasons: dict[str, str]) -> dict[str, Any]:
         figures[key] = found.get(key)
         if figures[key] is None:
             figures[f"{key}.reason"] = found.get(f"{key}.reason") or reasons.get(key, "it was not measured")
+    # No promise: what `flagstaff plan` takes for this machine.
+    if (rate := found.get("engine.float32.posts_per_s")) is not None:
+        figures["engine.posts_per_s"] = rate
     facts = {key: value for key, value in found.items() if key.startswith("machine.")}
     return figures | facts | {key: found.get(key) for key in _CONDITIONS}
 

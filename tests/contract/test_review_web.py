@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 from msgspec import UNSET
+from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from tests.contract.test_review_console import console_of, place, put_flags, written
@@ -185,8 +186,12 @@ def test_a_session_ends(settings: Settings, how: str) -> None:
         answer = ann.get("/")
         assert answer.status_code == 200
         if how == "left":
+            key = ann.cookies["flagstaff"]
             assert ann.post("/leave", data={"form_key": field(answer, "form_key")}).status_code == 200
-            assert ann.get("/").status_code == 401
+            # The browser forgets it, and who had copied it has nothing.
+            assert "flagstaff" not in ann.cookies
+            assert desk.stranger(cookie=f"flagstaff={key}").get("/flag?id=flag-0").status_code == 401
+            assert desk.refusals() == [("", "/flag")]
             return
         key = ann.cookies["flagstaff"]
         now = now_ms()
@@ -244,6 +249,47 @@ def test_each_role_has_its_pages(settings: Settings) -> None:
         trail = auditor.get("/audit").text
         assert "refused" in trail
         assert "saw" in trail
+    assert written(settings) == []
+
+
+OPEN = {"/live", "/enter", "/static"}
+EVERYBODY = {"reviewer", "lead", "auditor"}
+ROUTES = {
+    ("GET", "/"): EVERYBODY,
+    ("GET", "/flag"): EVERYBODY,
+    ("GET", "/author"): EVERYBODY,
+    ("GET", "/appeals"): EVERYBODY,
+    ("GET", "/people"): {"lead", "auditor"},
+    ("GET", "/audit"): {"auditor"},
+    ("POST", "/next"): {"reviewer", "lead"},
+    ("POST", "/take"): {"reviewer", "lead"},
+    ("POST", "/release"): {"reviewer", "lead"},
+    ("POST", "/act"): {"reviewer", "lead"},
+    ("POST", "/leave"): EVERYBODY,
+}
+
+
+def test_every_route_is_for_its_roles_alone_and_who_is_refused_is_noted(settings: Settings) -> None:
+    with desk_of(settings, 0) as desk:
+        there = {route.path for route in desk.app.routes if isinstance(route, Route | Mount)}
+        assert there == OPEN | {path for _, path in ROUTES}
+        for (method, path), roles in ROUTES.items():
+            for who in ("nobody", "reviewer", "lead", "auditor"):
+                browser = desk.stranger() if who == "nobody" else desk.person(who, who)  # type: ignore[arg-type]  # a role
+                key = "" if who == "nobody" else field(browser.get("/"), "form_key")
+                before = len(desk.refusals())
+                answer = browser.request(
+                    method,
+                    path,
+                    params={"id": "flag-0"} if method == "GET" else None,
+                    data={"form_key": key, "id": "flag-0", "before": "0", "kind": "undo"}
+                    if method == "POST"
+                    else None,
+                )
+                expected = 200 if who in roles else 401 if who == "nobody" else 403
+                assert (method, path, who, answer.status_code) == (method, path, who, expected)
+                noted = desk.refusals()[: len(desk.refusals()) - before]
+                assert noted == ([] if expected == 200 else [("" if who == "nobody" else who, path)])
     assert written(settings) == []
 
 
@@ -404,13 +450,14 @@ def test_known_texts_look_like_any_other_and_their_decisions_are_about_nobody(
             # It comes first, though others are more urgent, and again to who has not seen it.
             page = person.post("/next", data={"form_key": field(person.get("/"), "form_key")})
             assert "text 8" in page.text
-            person.post("/act", data=form(page, verdict=verdict))
+            after = person.post("/act", data=form(page, verdict=verdict))
         cy = desk.person("cy")
         key = field(cy.get("/"), "form_key")
         known_one, other = (cy.post("/take", data={"form_key": key, "id": f"flag-{n}"}).text for n in (8, 7))
         differing = zip(bare(known_one, 8).splitlines(), bare(other, 7).splitlines(), strict=True)
         assert [lines for lines in differing if lines[0] != lines[1]] == []
-        ann.post("/act", data=form(ann.get("/flag?id=flag-1"), verdict="human"))
+        assert "text 1" in after.text
+        bob.post("/act", data=form(after, verdict="human"))
         people = lea.get("/people").text
         assert "50 % (1 to 99)" in people
     records = committed_records(settings.kafka.bootstrap_servers, settings.topics.decisions)
@@ -445,7 +492,8 @@ def test_of_a_share_of_flags_the_score_is_hidden_and_the_topic_says_which(settin
         page = ann.get(f"/flag?id={changed}")
         ann.post("/act", data=form(page, verdict="unsure"))
         people = lea.get("/people").text
-        assert f"of {len(hidden)} verdicts, 0 of 1 to <em>machine</em>" in people
+        assert f"Changed, of {len(hidden)} verdicts: " in people
+        assert "0 of 1 to <em>machine</em>" in people
         assert f"{count - len(hidden)} verdicts with the score, {len(hidden)} without" in people
     records = committed_records(settings.kafka.bootstrap_servers, settings.topics.decisions)
     seen = [dict(record.headers() or [])[SCORE].decode() for record in records]

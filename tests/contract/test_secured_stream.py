@@ -1,46 +1,29 @@
-"""The worker over TLS with a SCRAM password, and with no more rights than it needs."""
+"""The worker over TLS with a SCRAM password, with the rights that are stated for it and no more."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
-from kafka.admin import (
-    ACL,
-    ACLOperation,
-    ACLPermissionType,
-    ACLResourcePatternType,
-    ResourcePattern,
-    ResourceType,
-)
 
+from tests.support.access import granted, login
 from tests.support.independent_reader import committed_records
 from tests.support.posts import posts
-from tests.support.running import Running, all_decided, publish, running, worker_settings
-from tests.support.topics import administrator, create_topic
+from tests.support.running import all_decided, publish, running, worker_settings
+from tests.support.topics import create_topic
 from tests.support.waiting import wait_until
 from worker.embedded import ClientSecurity, EmbeddedKafka
-from worker.errors import BrokerError
+from worker.topics.access import rights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from worker.settings import Settings
-
-_SECURITY = ClientSecurity(
-    tls=True, users={"worker": "worker-pass", "admin": "admin-pass"}, authorize=True, super_users=("admin",)
-)
-_TOPICS = {"posts": "posts", "flags": "flags", "dead_letters": "dead-letters"}
-_RIGHTS = {
-    "read posts": (ResourceType.TOPIC, "posts", ACLOperation.READ),
-    "write flags": (ResourceType.TOPIC, "flags", ACLOperation.WRITE),
-    "write dead letters": (ResourceType.TOPIC, "dead-letters", ACLOperation.WRITE),
-    "use the group": (ResourceType.GROUP, "group-posts", ACLOperation.READ),
-    "use the transactional ids": (ResourceType.TRANSACTIONAL_ID, "tx-posts", ACLOperation.WRITE),
-}
+_USER: Final = "worker"
+_SECURITY: Final = ClientSecurity(tls=True, users={_USER: "worker-pass"}, authorize=True)
+_TOPICS: Final = {"posts": "posts", "flags": "flags", "dead_letters": "dead-letters"}
 
 
 @pytest.fixture(scope="module")
@@ -53,50 +36,10 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]
         yield kafka
 
 
-def _acl(name: str) -> ACL:
-    kind, resource, operation = _RIGHTS[name]
-    pattern = (
-        ACLResourcePatternType.PREFIXED
-        if kind == ResourceType.TRANSACTIONAL_ID
-        else ACLResourcePatternType.LITERAL
-    )
-    return ACL(
-        "User:worker", "*", operation, ACLPermissionType.ALLOW, ResourcePattern(kind, resource, pattern)
-    )
-
-
-def _settings(kafka: EmbeddedKafka, folder: Path, **more: str) -> Settings:
-    login = {
-        "KAFKA__CLIENT__SECURITY_PROTOCOL": _SECURITY.protocol,
-        "KAFKA__CLIENT__SSL_CAFILE": str(kafka.ca_file),
-        "KAFKA__CLIENT__SASL_MECHANISM": "SCRAM-SHA-512",
-        "KAFKA__CLIENT__SASL_PLAIN_USERNAME": "worker",
-        "KAFKA__CLIENT__SASL_PLAIN_PASSWORD": _SECURITY.users["worker"],
-    }
-    return worker_settings(folder, kafka.bootstrap_servers, _TOPICS, **(login | more))
-
-
-@pytest.mark.parametrize(
-    "missing", ["read posts", "write dead letters", "use the group", "use the transactional ids"]
-)
-def test_without_one_of_its_rights_the_worker_stops_with_one_line(
-    secured: EmbeddedKafka, tmp_path: Path, missing: str
-) -> None:
-    with administrator(secured.internal_servers) as admin:
-        admin.create_acls([_acl(name) for name in _RIGHTS if name != missing])
-        try:
-            worker = Running(_settings(secured, tmp_path))
-            assert worker.ended(60)
-        finally:
-            admin.delete_acls([_acl(name) for name in _RIGHTS if name != missing])
-    assert isinstance(worker.error, BrokerError)
-    assert "\n" not in str(worker.error)
-
-
 def test_with_its_rights_and_no_more_it_decides_every_post(secured: EmbeddedKafka, tmp_path: Path) -> None:
-    with administrator(secured.internal_servers) as admin:
-        admin.create_acls([_acl(name) for name in _RIGHTS])
-    with running(_settings(secured, tmp_path)) as worker:
+    more = login(secured, _SECURITY, _USER) | {"ACTION_RATE__ENABLED": "false"}
+    settings = worker_settings(tmp_path, secured.bootstrap_servers, _TOPICS, **more)
+    with granted(secured, rights("worker", settings), _USER), running(settings) as worker:
         wait_until(
             lambda: all_decided(secured.internal_servers, worker.settings), what="the end of the topic"
         )

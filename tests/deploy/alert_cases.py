@@ -224,37 +224,43 @@ ACTIONS = [
 ]
 
 
-def _share(posts: float, before: float, after: float, *, held: int = 0) -> dict[str, str]:
-    """So many posts each five minutes; a share of them is flagged, another one from minute 200 on."""
+def _share(posts: float, before: float, after: float, *, held: int = 0, idle: int = 0) -> dict[str, str]:
+    """So many posts each five minutes; a share of them is flagged, another one from minute 200 on.
+
+    All of it begins later by `idle` minutes, in which nothing is decided.
+    """
+    nothing = f"0x{idle // 5 - 1} " if idle else ""
     flagged, then = posts * before, posts * after
     passed, later = posts - flagged, posts - then
     decisions = "flagstaff_decisions_total"
     return {
-        f'{decisions}{{action="label"}}': f"0+{flagged}x40 {40 * flagged + then}+{then}x25",
-        f'{decisions}{{action="pass"}}': f"0+{passed}x40 {40 * passed + later}+{later}x25",
-        'flagstaff_action_held{action="review"}': f"{held}x65",
+        f'{decisions}{{action="label"}}': f"{nothing}0+{flagged}x40 {40 * flagged + then}+{then}x25",
+        f'{decisions}{{action="pass"}}': f"{nothing}0+{passed}x40 {40 * passed + later}+{later}x25",
+        'flagstaff_action_held{action="review"}': f"{held}x140",
     }
 
 
-def _far_off(share: str, posts: float, before: float, after: float, *, by: int = 260) -> Case:
+def _far_off(posts: float, before: float, after: float, *, by: int = 260, idle: int = 0) -> Case:
     return Case(
         "FlagstaffFlagShareUnusual",
-        _share(posts, before, after),
-        quiet=(195, by - 50),
-        firing=(by,),
+        _share(posts, before, after, idle=idle),
+        quiet=(idle + 195, idle + by - 50),
+        firing=(idle + by,),
         labels=JOB | {"action": "label"},
-        summary=f"worker in moderation: {share} `label` is far off the usual",
+        summary=f"worker in moderation: {100 * after:g}% `label` is far off the usual",
         step=5,
     )
 
 
 # 2 % are usual: more than 7 % and less than two thirds of one are far off.
 SHARES = [
-    _far_off("7.5%", 100, 0.02, 0.075, by=250),
-    _far_off("0.5%", 350, 0.02, 0.005),
+    _far_off(100, 0.02, 0.075, by=250),
+    _far_off(350, 0.02, 0.005),
+    # Most of the time there was nothing to decide.
+    _far_off(100, 0.02, 0.075, by=250, idle=300),
     # Posts let through are not watched: what flags them is.
-    _far_off("70%", 100, 0.02, 0.7),
-    _far_off("20%", 100, 0.8, 0.2),
+    _far_off(100, 0.02, 0.7),
+    _far_off(100, 0.8, 0.2),
     *(
         Case("FlagstaffFlagShareUnusual", series, quiet=(300,), step=5)
         for series in (

@@ -1,4 +1,4 @@
-"""An alert's rule, broken in each of many small ways."""
+"""A rule, broken in each of many small ways."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ def mutants(rule: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield _changed(rule, found, found.group() + "_gone")
     for found in _MATCHER.finditer(expression):
         yield _changed(rule, found, "")
+    if "for" not in rule:
+        return
     lasting = int(rule["for"].removesuffix("m"))
     for other in {0, 2 * lasting, 30} - {lasting} if lasting == 0 else {0, 2 * lasting}:
         yield f"for: {other}m", rule | {"for": f"{other}m"}

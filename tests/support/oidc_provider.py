@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import base64
 import secrets
-import socket
-import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode
 
-import uvicorn
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.routing import Route
+
+from tests.support.served import served
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -143,16 +142,11 @@ def new_key(name: str) -> RSAKey:
 @contextmanager
 def running_provider() -> Iterator[OidcProvider]:
     """A provider that listens on this machine, until the block ends."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(16)
-        provider = OidcProvider(f"http://127.0.0.1:{listening.getsockname()[1]}")
-        config = uvicorn.Config(provider.app(), log_config=None, lifespan="off", ws="none")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        try:
-            yield provider
-        finally:
-            server.should_exit = True
-            thread.join()
+    made: list[OidcProvider] = []
+
+    def app(address: str) -> Starlette:
+        made.append(OidcProvider(address))
+        return made[0].app()
+
+    with served(app):
+        yield made[0]

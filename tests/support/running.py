@@ -14,7 +14,7 @@ from worker.settings import PREFIX, Settings, load_settings
 from worker.stream.process import run_process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 _END_S = 60.0
@@ -82,11 +82,18 @@ def worker_settings(folder: Path, servers: str, topics: dict[str, str], **more: 
     return load_settings(environ={f"{PREFIX}{name}": value for name, value in (plain | more).items()})
 
 
-def publish(servers: str, topic: str, values: Iterable[bytes | None], **client: Any) -> None:
+def publish(
+    servers: str,
+    topic: str,
+    values: Iterable[bytes | None],
+    *,
+    headers: Sequence[tuple[str, bytes]] = (("traceparent", b"00-aa-bb-01"),),
+    **client: Any,
+) -> None:
     """Puts values on a topic, each under a key of its own."""
     producer = KafkaProducer(bootstrap_servers=servers, linger_ms=5, **client)
     for number, value in enumerate(values):
-        producer.send(topic, value=value, key=str(number).encode(), headers=[("traceparent", b"00-aa-bb-01")])
+        producer.send(topic, value=value, key=str(number).encode(), headers=list(headers))
     producer.flush()
     producer.close()
 

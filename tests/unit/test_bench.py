@@ -213,6 +213,7 @@ def test_what_is_promised_and_no_more() -> None:
     reasons = {f"{key}.reason" for key in KEYS if key != "cache.hit_share"}
     assert figures.keys() == {*KEYS, *reasons, "machine.cores", "model", "lengths", "posts", "rounds"}
     assert figures["cache.hit_share"] == 0.001
+    assert promised({"engine.float32.posts_per_s": 40.0}, {})["engine.posts_per_s"] == 40.0
 
 
 def test_a_benchmark_that_fails_leaves_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:

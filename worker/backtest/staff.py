@@ -15,6 +15,7 @@ from worker.errors import BrokerError, SettingsError
 from worker.records import Decision
 from worker.replay.output import Sealed
 from worker.stream.extent import ExtentReader
+from worker.stream.refusal import in_words
 from worker.verdicts import majority, overturned_flags, votes_by_flag
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def staff_of_topic(settings: Settings, since_ms: int) -> Staff:
         finally:
             reader.close()
     except KafkaError as error:
-        raise BrokerError(f"backtest: the topic {topic!r} can't be read: {error!r}") from error
+        raise BrokerError(f"backtest: the topic {topic!r} can't be read: {in_words(error)}") from error
     return Staff(found, len(wrong))
 
 

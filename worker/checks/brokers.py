@@ -18,6 +18,7 @@ from worker.checks.finding import Finding
 from worker.checks.topics import check_topics
 from worker.errors import SettingsError
 from worker.stream.client import client_options, consumer_options, producer_options
+from worker.stream.refusal import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,10 +130,9 @@ def _retrying(patience_s: float) -> Retrying:
 
 
 def _sentence(error: KafkaError) -> str:
-    text = str(error) or type(error).__name__
-    if "InvalidTransactionTimeout" in text:
+    if "InvalidTransactionTimeout" in str(error):
         return "kafka.transaction_timeout_ms is more than the brokers' transaction.max.timeout.ms"
-    return text
+    return in_words(error)
 
 
 class _Reasons(logging.Handler):

@@ -8,6 +8,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, for_code
 
 from worker.checks.finding import Finding
+from worker.topics.shape import HEADERS_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 _UNKNOWN: Final = 3
 _FORBIDDEN: Final = 29
-# The four headers of a dead letter, generously.
-_HEADERS_BYTES: Final = 4_096
 
 
 def check_topics(admin: Any, settings: Settings) -> Iterator[Finding]:
@@ -43,8 +42,8 @@ def check_topics(admin: Any, settings: Settings) -> Iterator[Finding]:
     yield _posts(described[topics.posts], settings.processes)
     yield _topic(described[topics.flags], "WRITE")
     yield _dead_letters(admin, described[topics.dead_letters], settings)
-    decisions = _topic(described[topics.decisions], "WRITE")
     # The worker itself never touches it.
+    decisions = _topic(described[topics.decisions], "DESCRIBE")
     yield decisions if decisions.status == "ok" else decisions._replace(status="warn")
     if settings.action_rate.enabled:
         yield _holds(admin, described[topics.holds])
@@ -57,17 +56,14 @@ def check_topics(admin: Any, settings: Settings) -> Iterator[Finding]:
 
 def _stages(admin: Any, topic: dict[str, Any]) -> Finding:
     finding = _topic(topic, "WRITE")
+    if finding.status == "ok":
+        finding = _topic(topic, "READ")
     if finding.status == "fail":
         return finding
     if len(topic["partitions"]) > 1:
         several = "has several partitions: the order of its steps is not known; make one with a single one"
         return finding._replace(status="fail", detail=several)
-    if _config(admin, topic["name"], "cleanup.policy") not in {"compact", None}:
-        return finding._replace(
-            status="warn",
-            detail=f"{finding.detail}; cleanup.policy is not compact: old steps are forgotten with age",
-        )
-    return finding
+    return _compacted(admin, finding, topic["name"], "old steps are forgotten with age")
 
 
 def _posts(topic: dict[str, Any], processes: int) -> Finding:
@@ -83,13 +79,15 @@ def _dead_letters(admin: Any, topic: dict[str, Any], settings: Settings) -> Find
     finding = _topic(topic, "WRITE")
     if finding.status != "ok":
         return finding
-    incoming = _most_bytes(admin, settings.topics.posts)
-    outgoing = _most_bytes(admin, settings.topics.dead_letters)
-    if incoming is None or outgoing is None or outgoing >= incoming + _HEADERS_BYTES:
+    incoming = _config(admin, settings.topics.posts, "max.message.bytes")
+    outgoing = _config(admin, settings.topics.dead_letters, "max.message.bytes")
+    if incoming is None or outgoing is None:
+        return _unseen(finding, settings.topics.posts if incoming is None else settings.topics.dead_letters)
+    if int(outgoing) >= int(incoming) + HEADERS_BYTES:
         return finding
     narrow = (
         f"; max.message.bytes is {outgoing}, too little for the largest post and the headers beside it: "
-        f"give it {incoming + _HEADERS_BYTES}"
+        f"give it {int(incoming) + HEADERS_BYTES}"
     )
     return finding._replace(status="warn", detail=finding.detail + narrow)
 
@@ -101,11 +99,22 @@ def _holds(admin: Any, topic: dict[str, Any]) -> Finding:
         if finding.status != "ok":
             alone = "; a tripped action-rate breaker then holds in its own process alone"
             return finding._replace(status="warn", detail=finding.detail + alone)
-    policy = _config(admin, topic["name"], "cleanup.policy")
-    if policy is not None and "compact" not in policy:
-        forgets = f"; cleanup.policy is {policy}, so a hold is forgotten in time: make it compact"
+    return _compacted(admin, finding, topic["name"], "a hold is forgotten in time")
+
+
+def _compacted(admin: Any, finding: Finding, topic: str, otherwise: str) -> Finding:
+    policy = _config(admin, topic, "cleanup.policy")
+    if policy is None:
+        return _unseen(finding, topic)
+    if policy != "compact":
+        forgets = f"; cleanup.policy is {policy}, not compact: {otherwise}"
         return finding._replace(status="warn", detail=finding.detail + forgets)
     return finding
+
+
+def _unseen(finding: Finding, topic: str) -> Finding:
+    unseen = f"; no right to DESCRIBE_CONFIGS of {topic}: its options were not looked at"
+    return finding._replace(status="warn", detail=finding.detail + unseen)
 
 
 def _topic(topic: dict[str, Any], right: str) -> Finding:
@@ -135,12 +144,6 @@ def _objection(topic: dict[str, Any], right: str) -> str:
         return f"no right to {right} it"
     leaderless = [part["partition_index"] for part in topic["partitions"] if part["leader_id"] < 0]
     return f"no leader for partitions {leaderless}" if leaderless else ""
-
-
-def _most_bytes(admin: Any, topic: str) -> int | None:
-    """`max.message.bytes`; None where it can't be asked for."""
-    value = _config(admin, topic, "max.message.bytes")
-    return int(value) if value is not None else None
 
 
 def _config(admin: Any, topic: str, name: str) -> str | None:

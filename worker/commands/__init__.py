@@ -25,6 +25,7 @@ SUMMARIES: Final = {
     "embedded": "Run a real Kafka and a real Valkey in a folder.",
     "send": "Put posts on the posts topic.",
     "score": "Score posts without Kafka or Redis.",
+    "topics": "Show, make and check the topics; print the rights of each part.",
     "check": "Check settings, detector, brokers, topics, rights and Redis.",
     "schema": "Print or write the schemas of the records.",
     "warm": "Build the signal state again from the posts topic.",
@@ -43,6 +44,7 @@ SUMMARIES: Final = {
     "calibrate": "Give a detector probabilities and a threshold from your own texts.",
     "convert": "Write a checkpoint of any form as a directory that runs.",
     "card": "Write a model card, or a generator's card.",
+    "plan": "Simulate a load: workers, partitions, memory, bytes, costs.",
     "bench": "Measure engine, stream, cache and replay beside their peers.",
 }
 

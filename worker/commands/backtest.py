@@ -21,6 +21,7 @@ from worker.replay.capture import Capture
 from worker.replay.shards import end_with_parent, shard_of
 from worker.replay.signature import private_key
 from worker.replay.topics import Asked
+from worker.stream.refusal import in_words
 
 if TYPE_CHECKING:
     from worker.replay.plan import SignalMode, Span
@@ -126,7 +127,9 @@ def backtest(  # noqa: PLR0913 - one argument an option
             click.echo(f"{table(report)}\nOutputs in {out}")
     except KafkaError as error:
         servers = settings.kafka.bootstrap_servers
-        raise BrokerError(f"backtest: Kafka at {servers}: {error!r}; `flagstaff check` tells more") from error
+        raise BrokerError(
+            f"backtest: Kafka at {servers}: {in_words(error)}; `flagstaff check` tells more"
+        ) from error
 
 
 def _staff(settings: Settings, file: Path | None, since_ms: int) -> Staff:

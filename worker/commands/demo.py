@@ -20,7 +20,7 @@ from worker.commands.services import PARTITIONS, start_embedded
 from worker.demo.run import stream
 from worker.demo.show import show
 from worker.errors import SettingsError
-from worker.stream.topics import create_topics
+from worker.topics.applying import create_topics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

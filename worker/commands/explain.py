@@ -17,6 +17,7 @@ from worker.errors import BrokerError, FlagstaffError, SettingsError
 from worker.notice import notice
 from worker.records import Flag
 from worker.stream.extent import ExtentReader
+from worker.stream.refusal import in_words
 
 if TYPE_CHECKING:
     from worker.notice import Evidence, Notice
@@ -88,7 +89,7 @@ def _found(settings: Settings, flag_id: str) -> Flag:
                         if flag.id == flag_id:
                             return flag
     except KafkaError as error:
-        raise BrokerError(f"explain: the topic {topic!r} can't be read: {error!r}") from error
+        raise BrokerError(f"explain: the topic {topic!r} can't be read: {in_words(error)}") from error
     raise FlagstaffError(
         f"explain: {flag_id}: there is no such file, and no flag of this id on the topic {topic!r}"
     )

@@ -15,6 +15,7 @@ from worker.commands.context import settings_of
 from worker.errors import BrokerError, FlagstaffError, SettingsError
 from worker.records import Hold
 from worker.stream.hold_topic import HoldTopic, write_hold
+from worker.stream.refusal import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +84,7 @@ def _standing(settings: Settings) -> Mapping[Holdable, Hold]:
             topic.catch_up()
             return topic.latest
     except KafkaError as error:
-        raise BrokerError(f"hold: {str(error) or type(error).__name__}") from error
+        raise BrokerError(f"hold: {in_words(error)}") from error
 
 
 def _line(action: Holdable, standing: Hold | None) -> str:

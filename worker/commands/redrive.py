@@ -9,6 +9,7 @@ from worker.commands.context import settings_of
 from worker.errors import BrokerError
 from worker.stream.redrive import Choice
 from worker.stream.redrive import redrive as send_back
+from worker.stream.refusal import in_words
 
 
 @click.command("redrive")
@@ -41,7 +42,7 @@ def redrive(
         )
     except KafkaError as error:
         raise BrokerError(
-            f"redrive: {error!r}; what was reported as sent is sent, run it again for the rest"
+            f"redrive: {in_words(error)}; what was reported as sent is sent, run it again for the rest"
         ) from error
     click.echo(
         f"{result.letters} dead letters: {result.sent} sent back, {result.sent_before} sent back before, "

@@ -23,6 +23,7 @@ from worker.replay.shards import end_with_parent, shard_of
 from worker.replay.signature import private_key
 from worker.replay.topics import Asked, capture_range
 from worker.replay.variants import Variant
+from worker.stream.refusal import in_words
 
 if TYPE_CHECKING:
     from worker.replay.plan import SignalMode, Span
@@ -123,7 +124,9 @@ def replay(  # noqa: PLR0913 - one argument an option
             _merge(run, key, out)
     except KafkaError as error:
         servers = settings.kafka.bootstrap_servers
-        raise BrokerError(f"replay: Kafka at {servers}: {error!r}; `flagstaff check` tells more") from error
+        raise BrokerError(
+            f"replay: Kafka at {servers}: {in_words(error)}; `flagstaff check` tells more"
+        ) from error
 
 
 def _variant(settings: Settings, detector_digest: str | None, policy_digest: str | None) -> Variant:

@@ -15,6 +15,7 @@ from worker.errors import BrokerError, SettingsError
 from worker.review.access_check import check_access
 from worker.review.console import opened
 from worker.review.sessions import ROLES, Links, Sessions
+from worker.stream.refusal import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,9 +73,7 @@ def review(ctx: click.Context, people: tuple[str, ...]) -> None:
             app = Web(console, links, sessions).app()
             serve(app, settings.review.host, settings.review.port, ready=say)
     except KafkaError as error:
-        raise BrokerError(
-            f"review: {str(error) or type(error).__name__}; `flagstaff check` tells more"
-        ) from error
+        raise BrokerError(f"review: {in_words(error)}; `flagstaff check` tells more") from error
 
 
 def _caught_up() -> Callable[[int, int], None]:

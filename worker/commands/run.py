@@ -19,8 +19,8 @@ from worker.commands.services import PARTITIONS, start_embedded
 from worker.errors import FencedError
 from worker.settings import PREFIX, load_settings
 from worker.stream.client import client_options
-from worker.stream.topics import create_topics
 from worker.supervisor import FENCED_CODE, Supervisor
+from worker.topics.applying import create_topics
 
 # What closing a worker takes beyond the grace period that its work in flight has.
 _CLOSING_S = 20.0

@@ -99,6 +99,7 @@ _NOT_HANDED_ON: Final = frozenset(
         "sign",
         "parquet",
         "merge",
+        "wait",
         "below",
         "shard",
         "shards",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from itertools import count
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any, Final
 
 from worker.metrics import DETECTOR_INFO, PARTITIONS
@@ -148,7 +149,7 @@ def _panel(panel: Panel, number: int, place: dict[str, int], meanings: Mapping[s
         "gridPos": place,
         "fieldConfig": {"defaults": defaults, "overrides": []},
         "options": options,
-        "targets": [_target(query, ref) for query, ref in zip(panel.queries, "ABCDEFGH", strict=False)],
+        "targets": [_target(query, ref) for query, ref in zip(panel.queries, ascii_uppercase, strict=False)],
     }
 
 

@@ -17,6 +17,7 @@ from worker.release.rungs import OFF
 from worker.release.steps import entry, in_force, stamp
 from worker.release.topic import SeveralPartitionsError, StepWriter, read_steps, step_of
 from worker.stream.client import client_options
+from worker.stream.refusal import in_words
 
 if TYPE_CHECKING:
     from worker.release.rollout import Rollout
@@ -61,7 +62,7 @@ class Follower:
             self._consumer = self._read_to_the_end()
         except KafkaError as error:
             raise BrokerError(
-                f"the topic {settings.topics.stages!r} (topics.stages) can't be read: {error!r}"
+                f"the topic {settings.topics.stages!r} (topics.stages) can't be read: {in_words(error)}"
             ) from error
         self._thread = threading.Thread(target=self._run, name="stages", daemon=True)
         self._thread.start()

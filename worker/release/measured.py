@@ -15,6 +15,7 @@ from worker.release import gates, reviewer_gates
 from worker.release.seen import BiasOutcome, Pair, ReviewedFlag, acts
 from worker.release.steps import digests
 from worker.stream.extent import ExtentReader
+from worker.stream.refusal import in_words
 from worker.verdicts import majority, votes_by_flag
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _records(  # noqa: PLR0913, PLR0917 - what reading a topic takes
         finally:
             reader.close()
     except KafkaError as error:
-        raise BrokerError(f"stage: the topic {topic!r} can't be read: {error!r}") from error
+        raise BrokerError(f"stage: the topic {topic!r} can't be read: {in_words(error)}") from error
 
 
 class _Failure(Struct):

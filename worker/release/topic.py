@@ -16,7 +16,9 @@ from kafka.errors import InvalidProducerEpochError, KafkaError, ProducerFencedEr
 from worker.errors import BrokerError
 from worker.records import StageStep
 from worker.stream.client import producer_options
+from worker.stream.delivery import raise_failure
 from worker.stream.extent import ExtentReader
+from worker.stream.refusal import in_words
 
 if TYPE_CHECKING:
     from typing import Self
@@ -109,8 +111,7 @@ class StepWriter:
                 self._settings.topics.stages, value=msgspec.json.encode(step), key=key, partition=0
             )
             self._producer.flush()
-            if sent.failed():
-                raise sent.exception
+            raise_failure([sent])
             self._producer.commit_transaction()
         except (ProducerFencedError, InvalidProducerEpochError) as error:
             raise BrokerError(
@@ -125,7 +126,5 @@ class StepWriter:
 
 
 def _broken(settings: Settings, error: Exception) -> BrokerError:
-    return BrokerError(
-        f"topic {settings.topics.stages} (topics.stages) at {settings.kafka.bootstrap_servers}: {error!r}; "
-        "`flagstaff check` tells more"
-    )
+    where = f"topic {settings.topics.stages} (topics.stages) at {settings.kafka.bootstrap_servers}"
+    return BrokerError(f"{where}: {in_words(error)}; `flagstaff check` tells more")

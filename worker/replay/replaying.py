@@ -199,7 +199,9 @@ class Replay:
                 )
             return capture.head.ranges
         back_s = max(window_s(variant.signals) for variant in self._variants)
-        return kafka_ranges(self._settings, self._asked, back_s)
+        # What can't be compared is said before the work, not after it.
+        with published_topics(self._settings, self._settings.topics.posts, (None, None), ()):
+            return kafka_ranges(self._settings, self._asked, back_s)
 
     def _engines(self, link: RedisLink | None) -> list[Engine]:
         """One for each detector."""

@@ -10,7 +10,8 @@ import msgspec
 from sqlalchemy import and_, func, or_, select
 
 from worker.records import Appeal
-from worker.review.database import APPEALS, FLAGS, UNUSABLE, insert
+from worker.review.database import insert
+from worker.review.tables import APPEALS, FLAGS, UNUSABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from sqlalchemy import func, select
 
 from worker.review.audit import Audit
-from worker.review.database import ENTRIES, Database
+from worker.review.database import Database
 from worker.review.decision_topic import DecisionTopic
 from worker.review.entry import Entry, mark_of, name_of
 from worker.review.follower import Follower
@@ -20,6 +20,7 @@ from worker.review.known import read_known
 from worker.review.post_text import PostText
 from worker.review.queue import Queue
 from worker.review.sampling import is_drawn_hidden, known_is_due
+from worker.review.tables import ENTRIES
 from worker.review.view import View, standing_of
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The console's database: a view that can be built again from the topics, locks, and who is signed in."""
+"""Opens the console's database, and looks that it is this console's: its version, its filling."""
 
 from __future__ import annotations
 
@@ -7,152 +7,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Boolean,
-    Column,
-    Float,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    TypeDecorator,
-    create_engine,
-    event,
-    func,
-    inspect,
-    make_url,
-    select,
-)
+from sqlalchemy import MetaData, Table, create_engine, event, func, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.schema import CreateSchema, DropTable
 
 from worker.errors import SettingsError
+from worker.review.tables import META, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Connection, Dialect, Engine
-
-_TABLES: Final = MetaData()
-
-
-class Text(TypeDecorator[str]):
-    """Text in which U+FFFD stands for U+0000, which PostgreSQL does not take."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """What is stored or looked for."""
-        del dialect
-        return None if value is None else value.replace("\0", "\ufffd")
-
-
-# One row a flag. `flag` is the record's value as it came; the other columns are what is searched by.
-FLAGS: Final = Table(
-    "flags",
-    _TABLES,
-    Column("id", Text, primary_key=True),
-    Column("post_id", Text, nullable=False),
-    Column("author_id", Text),
-    Column("action", Text, nullable=False),
-    Column("score", Float, nullable=False),
-    Column("probability", Float, nullable=False),
-    Column("posted_ms", BigInteger, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("urgency", Float, nullable=False),
-    Column("flag", LargeBinary, nullable=False),
-)
-# The queue is read along these, so that a page costs the same however many flags wait.
-Index("flags_queue", FLAGS.c.state, FLAGS.c.urgency.desc(), FLAGS.c.posted_ms, FLAGS.c.id)
-Index("flags_action", FLAGS.c.state, FLAGS.c.action, FLAGS.c.urgency.desc(), FLAGS.c.posted_ms, FLAGS.c.id)
-Index("flags_author", FLAGS.c.author_id, FLAGS.c.posted_ms.desc())
-Index("flags_post", FLAGS.c.post_id)
-
-# One row an entry, in the order of the topic.
-ENTRIES: Final = Table(
-    "entries",
-    _TABLES,
-    Column("name", Text, primary_key=True),
-    Column("flag_id", Text, nullable=False),
-    Column("post_id", Text, nullable=False),
-    Column("reviewer", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("verdict", Text, nullable=False),
-    Column("note", Text, nullable=False),
-    Column("appeals", JSON, nullable=False),
-    Column("exercise", Boolean, nullable=False),
-    Column("seen", Text),
-    Column("at_ms", BigInteger, nullable=False),
-    Column("partition", Integer, nullable=False),
-    Column("offset", BigInteger, nullable=False),
-)
-Index("entries_flag", ENTRIES.c.flag_id, ENTRIES.c.partition, ENTRIES.c.offset)
-Index("entries_reviewer", ENTRIES.c.reviewer, ENTRIES.c.flag_id)
-
-# One row an appeal. One that names a flag or a post that is not there stands here too, without effect.
-APPEALS: Final = Table(
-    "appeals",
-    _TABLES,
-    Column("flag_id", Text, primary_key=True),
-    Column("id", Text, primary_key=True),
-    Column("post_id", Text, nullable=False),
-    Column("statement", Text, nullable=False),
-    Column("at_ms", BigInteger, nullable=False),
-    Column("partition", Integer, nullable=False),
-    Column("offset", BigInteger, nullable=False),
-)
-
-# One row a record of the appeals topic that can't be read.
-UNUSABLE: Final = Table(
-    "unusable",
-    _TABLES,
-    Column("partition", Integer, primary_key=True),
-    Column("offset", BigInteger, primary_key=True),
-    Column("why", Text, nullable=False),
-)
-
-# The next offset to read of each partition. It moves in the transaction that stores what was read.
-PLACES: Final = Table(
-    "places",
-    _TABLES,
-    Column("topic", Text, primary_key=True),
-    Column("partition", Integer, primary_key=True),
-    Column("offset", BigInteger, nullable=False),
-)
-
-LOCKS: Final = Table(
-    "locks",
-    _TABLES,
-    Column("flag_id", Text, primary_key=True),
-    Column("reviewer", Text, nullable=False),
-    Column("until_ms", BigInteger, nullable=False),
-)
-Index("locks_reviewer", LOCKS.c.reviewer)
-
-# `key` is a digest: who reads the database can't take a session over.
-SESSIONS: Final = Table(
-    "sessions",
-    _TABLES,
-    Column("key", Text, primary_key=True),
-    Column("reviewer", Text, nullable=False),
-    Column("role", Text, nullable=False),
-    Column("form_key", Text, nullable=False),
-    Column("begun_ms", BigInteger, nullable=False),
-    Column("seen_ms", BigInteger, nullable=False),
-)
-
-VIEW: Final = (FLAGS, ENTRIES, APPEALS, UNUSABLE, PLACES)
+    from sqlalchemy import Connection, Engine
 
 # Tables of an older number are dropped, and the view is read again from the topics.
 _VERSION: Final = 4
-# `epoch` changes whenever the view is emptied, so that whoever was writing into it notices.
-META: Final = Table("meta", _TABLES, Column("version", Integer, primary_key=True), Column("epoch", Text))
-
 # On PostgreSQL the tables have a schema of their own, beside whatever else is in the database.
 _SCHEMA: Final = "flagstaff_review"
 # What `pg_advisory_xact_lock` locks: a number that nobody else is likely to use, "flag" in ASCII.
@@ -249,7 +117,7 @@ def _prepare(connection: Connection) -> None:
         return
     for name in names:
         connection.execute(DropTable(Table(name, MetaData(), schema=schema)))
-    _TABLES.create_all(connection)
+    TABLES.create_all(connection)
     connection.execute(META.insert().values(version=_VERSION))
     renew_epoch(connection)
 

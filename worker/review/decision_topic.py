@@ -22,6 +22,8 @@ from kafka.errors import KafkaError
 from worker.errors import BrokerError
 from worker.review.entry import to_record
 from worker.stream.client import producer_options
+from worker.stream.delivery import raise_failure
+from worker.stream.refusal import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +81,7 @@ class DecisionTopic:
                             return None
                     partition, offset = self._in_time(lambda: _commit(self._producer, self._topic, entry))
                 except (KafkaError, FutureTimeoutError) as error:
-                    why = str(error) or type(error).__name__
+                    why = in_words(error)
                     log.warning("review_decision_outcome_unknown", error=why)
                     self._abandon()
                 else:
@@ -126,8 +128,7 @@ def _commit(producer: Any, topic: str, entry: Entry) -> tuple[int, int]:
     producer.begin_transaction()
     sent = producer.send(topic, value=value, key=key, headers=headers)
     producer.flush()
-    if sent.failed():
-        raise sent.exception
+    raise_failure([sent])
     producer.commit_transaction()
     metadata = sent.value
     return metadata.partition, metadata.offset

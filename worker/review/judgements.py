@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from sqlalchemy import select
 
 from worker.release.seen import acts
-from worker.review.database import ENTRIES, FLAGS
 from worker.review.sway import Judgement
+from worker.review.tables import ENTRIES, FLAGS
 from worker.review.view import case_of, entries_of
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from sqlalchemy import select
 from worker.review import charts
 from worker.review.appeal import appealed_flags, unusable
 from worker.review.console import now_ms
-from worker.review.database import FLAGS
 from worker.review.entry import mark_of
 from worker.review.reviewers import measure
 from worker.review.sway import measure_sway
+from worker.review.tables import FLAGS
 from worker.review.view import standing_of
 from worker.verdicts import outcome
 

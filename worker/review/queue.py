@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import and_, exists, func, or_, select, tuple_
 
-from worker.review.database import ENTRIES, FLAGS, LOCKS, insert
+from worker.review.database import insert
+from worker.review.tables import ENTRIES, FLAGS, LOCKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
 from sqlalchemy import or_, select
 
-from worker.review.database import SESSIONS
+from worker.review.tables import SESSIONS
 
 if TYPE_CHECKING:
     from worker.review.database import Database

@@ -12,9 +12,10 @@ from sqlalchemy import bindparam, select
 from worker.records import Flag
 from worker.review.appeal import appeals_of, received, store_appeals
 from worker.review.case import fold
-from worker.review.database import ENTRIES, FLAGS, PLACES, VIEW, epoch_of, insert, renew_epoch
+from worker.review.database import epoch_of, insert, renew_epoch
 from worker.review.entry import Entry, from_record
 from worker.review.sampling import reviewers_needed
+from worker.review.tables import ENTRIES, FLAGS, PLACES, VIEW
 from worker.review.urgency import urgency
 
 if TYPE_CHECKING:

@@ -44,5 +44,7 @@ def committed_consumer(
     numbers = consumer.partitions_for_topic(topic)
     if not numbers:
         consumer.close()
-        raise BrokerError(f"the topic {topic!r} does not exist; see `flagstaff check`")
+        raise BrokerError(
+            f"the topic {topic!r} does not exist, or this user may not see it; see `flagstaff check`"
+        )
     return consumer, [TopicPartition(topic, number) for number in sorted(numbers)]

@@ -17,6 +17,7 @@ from worker.action_rate.hold import ACTIONS
 from worker.errors import BrokerError
 from worker.metrics import ACTION_HELD
 from worker.stream.hold_topic import HoldTopic, write_hold
+from worker.stream.refusal import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -94,7 +95,7 @@ class Holds:
                 finally:
                     topic.close()
             except (KafkaError, BrokerError) as error:
-                self._go_alone(str(error) or type(error).__name__)
+                self._go_alone(in_words(error))
                 self._known.set()
                 self._ending.wait(_AGAIN_S)
 

@@ -31,6 +31,7 @@ from kafka.errors import (
 from kafka.structs import OffsetAndMetadata
 
 from worker.metrics import FENCED, STAGE_SECONDS, STALE, TRANSACTIONS, UNKNOWN
+from worker.stream.delivery import raise_failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -129,19 +130,18 @@ class _Publisher(threading.Thread):
 
 def _publish(producer: Any, transaction: Transaction) -> None:
     producer.begin_transaction()
-    sent = [
-        producer.send(record.topic, value=record.value, key=record.key, headers=record.headers)
-        for record in transaction.records
-    ]
+    sent = []
+    for record in transaction.records:
+        future = producer.send(record.topic, value=record.value, key=record.key, headers=record.headers)
+        # A topic that may not be seen is asked for again with each record: one refusal is enough.
+        raise_failure([future])
+        sent.append(future)
     offsets = {
         partition: OffsetAndMetadata(offset, "", -1) for partition, offset in transaction.offsets.items()
     }
     producer.send_offsets_to_transaction(offsets, transaction.place)
     producer.flush()
-    for future in sent:
-        # kafka-python would commit without a record that it gave up on after its delivery time-out.
-        if future.failed():
-            raise future.exception
+    raise_failure(sent)
     producer.commit_transaction()
 
 

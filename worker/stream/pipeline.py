@@ -102,6 +102,10 @@ class Pipeline:
         self._scored.put(None)
 
     def _patient(self, waiting: deque[Item]) -> bool:
+        # A late batch still takes all that is prepared: cut at every poll, batches of a worker that is behind
+        # would be small, and on a device where each costs the same it would stay behind.
+        if not self._prepared.empty():
+            return True
         return time.monotonic() < waiting[0].arrived + self._settings.max_latency_ms / 1000
 
     def _next_prepared(self, waiting: deque[Item], tokens: int) -> Sequence[Item] | None:

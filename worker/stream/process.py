@@ -27,6 +27,7 @@ from worker.stream.notes import Notes
 from worker.stream.outbox import Outbox
 from worker.stream.pipeline import Pipeline
 from worker.stream.recovery import Recovery
+from worker.stream.refusal import in_words
 from worker.stream.reload import Reload
 from worker.stream.runner import Runner
 from worker.stream.slot import Slot
@@ -102,7 +103,7 @@ def run_process(  # noqa: PLR0913 - the shell's one place where all parts meet
             source = Source(settings.kafka, settings.topics.posts, process_number=number)
         except KafkaError as error:
             raise BrokerError(
-                f"no answer from Kafka at {settings.kafka.bootstrap_servers}: {error!r}"
+                f"no answer from Kafka at {settings.kafka.bootstrap_servers}: {in_words(error)}"
             ) from error
         holds = Holds(settings, told=health.held) if settings.action_rate.enabled else None
         outbox = Outbox(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from worker.errors import BrokerError, FencedError
+from worker.stream.refusal import in_words
 
 if TYPE_CHECKING:
     from worker.stream.outbox import Report
@@ -77,4 +78,4 @@ def displaced() -> str:
 
 
 def _sentence(error: Exception | None) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split()) if error is not None else "no error told"
+    return in_words(error) if error is not None else "no error told"

@@ -14,6 +14,7 @@ from kafka import KafkaProducer
 
 from worker.stream.client import producer_options
 from worker.stream.dead_letters import ATTEMPTS, ERROR, OURS, STAGE
+from worker.stream.delivery import raise_failure
 from worker.stream.extent import ExtentReader
 
 if TYPE_CHECKING:
@@ -102,17 +103,23 @@ def redrive(
 
 def _send(producer: Any, settings: Settings, letters: list[Any]) -> int:
     producer.begin_transaction()
+    sent = []
     for letter in letters:
         # How often it failed stays with the record, so that its next dead letter counts on.
         headers = [(name, value) for name, value in letter.headers if name not in OURS or name == ATTEMPTS]
-        producer.send(settings.topics.posts, value=letter.value, key=letter.key, headers=headers)
-        producer.send(
+        back = producer.send(settings.topics.posts, value=letter.value, key=letter.key, headers=headers)
+        marker = producer.send(
             settings.topics.dead_letters,
             value=None,
             key=letter.key if letter.key is not None else _name(letter).encode(),
             headers=[(REDRIVEN, _name(letter).encode())],
             partition=letter.partition,
         )
+        raise_failure([back, marker])
+        sent += [back, marker]
+    producer.flush()
+    # A marker without its letter would be a letter lost.
+    raise_failure(sent)
     producer.commit_transaction()
     return len(letters)
 

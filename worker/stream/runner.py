@@ -23,6 +23,7 @@ from worker.metrics import COMMITTED, DEAD_LETTERS, DECISIONS, DISCARDED, LAST_T
 from worker.stream.budget import Budget
 from worker.stream.outbox import Transaction
 from worker.stream.recovery import displaced
+from worker.stream.refusal import in_words
 
 if TYPE_CHECKING:
     import threading
@@ -118,7 +119,7 @@ class Runner:
                 settle=self._outbox.idle,
             )
         except (AuthorizationError, SaslAuthenticationFailedError) as error:
-            raise BrokerError(f"Kafka refuses to let this worker read: {error}") from error
+            raise BrokerError(f"Kafka refuses to let this worker read: {in_words(error)}") from error
         except FencedInstanceIdError as error:
             raise FencedError(displaced()) from error
         except KafkaError as error:

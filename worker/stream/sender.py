@@ -9,6 +9,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from worker.errors import BrokerError
 from worker.stream.client import client_options
+from worker.stream.refusal import in_words
 
 if TYPE_CHECKING:
     from typing import Self
@@ -107,6 +108,6 @@ class Sender:
 
     def _broken(self, error: BaseException) -> BrokerError:
         return BrokerError(
-            f"topic {self.topic} at {self._servers}: {str(error) or type(error).__name__}; "
+            f"topic {self.topic} at {self._servers}: {in_words(error)}; "
             f"{self.acknowledged} records were acknowledged; `flagstaff check` tells more"
         )

@@ -152,7 +152,7 @@ class _Topics:
             entry = from_record(_Placed(name, of.partition, record.offset, record.value, record.headers))
             if entry is None:
                 self._unreadable["decisions"] += 1
-            elif entry.at < self._period.end:
+            elif entry.at < self._period.end and not entry.exercise:
                 yield entry
 
     def _appeals(self) -> Iterator[Appeal]:

@@ -12,9 +12,10 @@ from sqlalchemy.schema import CreateTable, DropTable
 
 from tests.support.flags import flag, record
 from worker.errors import SettingsError
-from worker.review.database import ENTRIES, META, Database
+from worker.review.database import Database
 from worker.review.entry import Entry, name_of, to_record
 from worker.review.queue import PAGE, Filters, Queue
+from worker.review.tables import ENTRIES, META
 from worker.review.view import View, ViewEmptiedError, standing_of
 
 if TYPE_CHECKING:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import time
+from threading import Event
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -40,12 +42,14 @@ class _Record(NamedTuple):
 class Watched(WordDetector):
     """Notes each batch that it scores in a list that several share."""
 
-    def __init__(self, digest: str, batches: list[tuple[str, list[str]]]) -> None:
+    def __init__(self, digest: str, batches: list[tuple[str, list[str]]], free: Event) -> None:
         super().__init__(digest=digest)
         self._batches = batches
+        self._free = free
 
     def logits(self, batch: Sequence[Encoded]) -> list[float]:
         self._batches.append((self.digest, [one.payload for one in batch]))
+        self._free.wait()
         return super().logits(batch)
 
 
@@ -56,6 +60,9 @@ class Line:
         values = {"EMIT": "all", "DATA_DIR": str(folder), "DETECTOR__MAX_LATENCY_MS": "500"}
         self._settings = load_settings(environ={f"{PREFIX}{name}": value for name, value in values.items()})
         self.batches: list[tuple[str, list[str]]] = []
+        # Cleared, the model takes its time.
+        self.free = Event()
+        self.free.set()
         self.current = Current(self.decider("old"))
         self._tenures = Tenures()
         self._tenures.on_partitions_assigned([PARTITION])
@@ -73,7 +80,7 @@ class Line:
         self._offset = 0
 
     def decider(self, digest: str) -> Decider:
-        return first_decider(self._settings, None, detector=Watched(digest, self.batches))
+        return first_decider(self._settings, None, detector=Watched(digest, self.batches, self.free))
 
     def items(self, *texts: str | None) -> list[Item]:
         (tenure,) = self._tenures.snapshot().values()
@@ -143,3 +150,17 @@ def test_decided_posts_hold_no_detector(line: Line) -> None:
     line.pipeline.submit(items)
     assert [post for post, _, _ in _decided(line, 3)] == ["one"]
     assert all(item.decider is None for item in items)
+
+
+def test_a_late_batch_takes_all_that_is_prepared(line: Line) -> None:
+    line.free.clear()
+    line.pipeline.submit(line.items("first"))
+    wait_until(lambda: bool(line.batches), what="the first batch")
+    late = [line.items(text) for text in ("two", "three", "four")]
+    for items in late:
+        line.pipeline.submit(items)
+    wait_until(lambda: late[-1][0].arrived > 0, what="the others prepared")
+    wait_until(lambda: time.monotonic() > late[0][0].arrived + 0.6, what="their deadline passed")
+    line.free.set()
+    assert len(_decided(line, 4)) == 4
+    assert line.batches == [("old", ["first"]), ("old", ["two", "three", "four"])]

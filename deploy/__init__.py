@@ -1,0 +1,1 @@
+"""What makes, describes and checks the container image."""
