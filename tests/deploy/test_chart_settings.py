@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.chart import SETS, Rendered
 from tests.support.pod import Files, LocalContainer, MissingError
+from worker.commands import flagstaff
 from worker.policy import load_policy
 from worker.settings import load_settings
 from worker.stream.client import client_options
@@ -53,6 +54,17 @@ def test_every_pod_can_read_its_settings(name: str, tmp_path: Path) -> None:
             assert load_policy(Path(pod.moved(settings.policy.file))).digest == load_policy(None).digest
         for path in (settings.stage.policy_file, settings.review.known_file):
             assert path is None or Path(pod.moved(path)).is_file()
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_pod_calls_a_command_with_options_that_it_has(name: str) -> None:
+    for _, pod in rendered(name).pods():
+        arguments = pod["spec"]["containers"][0]["args"]
+        with flagstaff.make_context("flagstaff", list(arguments)) as context:
+            called, command, rest = flagstaff.resolve_command(context, arguments[2:])
+            assert command is not None
+            # It raises where an option does not exist, or its value can't be.
+            command.make_context(called, rest, parent=context)
 
 
 _WORKER = "Deployment/flagstaff-worker-default"

@@ -37,6 +37,21 @@ DEFINITIONS = [
     definition(ServiceMonitor, "monitoring.coreos.com", "v1", "servicemonitors"),
     definition(PrometheusRule, "monitoring.coreos.com", "v1", "prometheusrules"),
 ]
+# What the sets of values name, and only an administrator of the cluster makes.
+CLASSES: list[dict[str, Any]] = [
+    {
+        "apiVersion": "node.k8s.io/v1",
+        "kind": "RuntimeClass",
+        "metadata": {"name": "nvidia"},
+        "handler": "nvidia",
+    },
+    {
+        "apiVersion": "scheduling.k8s.io/v1",
+        "kind": "PriorityClass",
+        "metadata": {"name": "high"},
+        "value": 1,
+    },
+]
 KINDS = (
     "configmap,cronjob,deployment,horizontalpodautoscaler,ingress,job,networkpolicy,persistentvolumeclaim,pod,"
     "poddisruptionbudget,prometheusrule,scaledobject,service,serviceaccount,servicemonitor,statefulset,"
@@ -67,7 +82,7 @@ RELEASE: dict[str, Any] = {
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     made = Cluster(f"flagstaff-{uuid.uuid4().hex[:8]}", tmp_path)
     try:
-        made.apply(DEFINITIONS)
+        made.apply([*DEFINITIONS, *CLASSES])
         made.kubectl(
             "wait", "--for=condition=Established", "--timeout=60s", "customresourcedefinition", "--all"
         )

@@ -102,5 +102,6 @@ class Cluster:
             sys.stderr.write(done.stdout + done.stderr)
         done.check_returncode()
         # Warnings of the API server, such as of pods that are not restricted, are mistakes of the chart.
-        assert "Warning:" not in done.stderr, done.stderr
+        warned = [line for line in done.stderr.splitlines() if line.startswith("Warning:")]
+        assert not warned, warned
         return done.stdout

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SECURITY: Final = ClientSecurity(tls=True, users={"worker": "worker-pass"})
 _POSTS: Final = 200
+# A probe starts an interpreter each time, which a busy machine takes its time for.
+_WITHIN_S: Final = 150.0
 
 
 def topics(kafka: EmbeddedKafka) -> dict[str, str]:
@@ -87,10 +89,10 @@ def decides_all(container: LocalContainer, kafka: EmbeddedKafka, named: dict[str
     publish(kafka.internal_servers, named["posts"], [json.dumps(post).encode() for post in posts(_POSTS)])
     worker = subprocess.Popen(container.command(), env=container.environment(), stdin=subprocess.DEVNULL)
     try:
-        wait_until(lambda: well(container, "startupProbe"), what="the start")
-        wait_until(lambda: well(container, "readinessProbe"), what="all processes ready")
+        wait_until(lambda: well(container, "startupProbe"), timeout_s=_WITHIN_S, what="the start")
+        wait_until(lambda: well(container, "readinessProbe"), timeout_s=_WITHIN_S, what="all processes ready")
         assert well(container, "livenessProbe")
-        wait_until(lambda: len(decided()) == _POSTS, what="all decisions")
+        wait_until(lambda: len(decided()) == _POSTS, timeout_s=_WITHIN_S, what="all decisions")
     finally:
         worker.terminate()
         code = worker.wait(grace_s)

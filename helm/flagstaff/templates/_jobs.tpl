@@ -1,4 +1,4 @@
-{{/* Pod of a job that reads with a worker's settings: dict root, component, worker (its name), args, env, mounts,
+{{/* Pod of a job that reads with a worker's settings: dict root, component, worker (its name), args, mounts,
 volumes, kafkaSecret, redis (whether it needs Redis), model (whether it reads the worker's model directory),
 decides (whether it takes the worker's resources and nodes). */}}
 {{- define "flagstaff.jobPod" -}}
