@@ -260,7 +260,6 @@ ROUTES = {
     ("GET", "/author"): EVERYBODY,
     ("GET", "/about"): EVERYBODY,
     ("GET", "/appeals"): EVERYBODY,
-    ("GET", "/about"): EVERYBODY,
     ("GET", "/people"): {"lead", "auditor"},
     ("GET", "/audit"): {"auditor"},
     ("POST", "/next"): {"reviewer", "lead"},
