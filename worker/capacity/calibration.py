@@ -48,6 +48,7 @@ class FreeDetector:
     digest = "free"
     calibration = Calibration(fitted=True, languages=("en",))
     batch_tokens = 2**31
+    on_gpu = False
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """A token each."""
