@@ -106,6 +106,19 @@ def test_each_post_of_the_period_counts_once_and_nothing_else_does(day: Day) -> 
     assert "Unreadable records" in (day.out / "transparency.html").read_text()
 
 
+def test_decisions_on_texts_that_measure_the_staff_are_about_nobody(day: Day) -> None:
+    day.posts(NOON_MS, NOON_MS)
+    day.flag(0, "review")
+    day.flag(1, "review")
+    said = {"schema": "decision.v1", "reviewer": "ann", "verdict": "machine"}
+    for number, more in enumerate(({}, {"exercise": True})):
+        about = {"flag_id": flag(number).id, "post_id": f"p{number}", "decided_at": "2026-03-01T13:00:00Z"}
+        day.put("decisions", json.dumps(said | about | more).encode(), NOON_MS + 3_600_000)
+    found = day.report()
+    assert found["verdicts"]["count"] == 1
+    assert {cell["name"]: cell["count"] for cell in found["work"]}["verdict"] == 1
+
+
 def test_a_flag_that_does_not_say_when_it_was_decided_tells_nothing_of_lateness(day: Day) -> None:
     day.posts(NOON_MS, NOON_MS, NOON_MS, NOON_MS)
     for number, when in enumerate((b"2026-03-01T12:30:00", b"soon", b"\xff", b"2026-03-01T12:30:00Z")):
