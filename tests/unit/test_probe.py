@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from worker.health import Health, HealthServer
-from worker.probe import objection
-from worker.settings import HttpSettings
+from worker.probe import objection, ports_of
+from worker.settings import PREFIX, HttpSettings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,9 +99,25 @@ def test_every_port_is_asked_and_each_objection_is_one_line(port: int, closed_po
     assert one_away.stderr == f"probe: port {closed_port}: nobody listens\n"
 
 
-@pytest.mark.parametrize("arguments", [(), ("alive", "9464"), ("live",), ("live", "x")])
+@pytest.mark.parametrize("arguments", [(), ("alive", "9464"), ("live", "x")])
 def test_wrong_usage_is_one_line_and_code_2(arguments: tuple[str, ...]) -> None:
     ended = _run(*arguments)
     assert ended.returncode == 2
     assert ended.stderr.startswith("probe: write one of")
     assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "ports"),
+    [
+        ({}, [f"{HttpSettings().port}"]),
+        ({"HTTP__PORT": "9000", "PROCESSES": "3"}, ["9000", "9001", "9002"]),
+        ({"HTTP__PORT": "0"}, []),
+    ],
+)
+def test_without_ports_the_settings_in_the_environment_tell_them(
+    given: dict[str, str], ports: list[str]
+) -> None:
+    environ = {f"{PREFIX}{name}": value for name, value in given.items()}
+    load_settings(environ=environ)  # they are settings
+    assert ports_of(environ) == ports
