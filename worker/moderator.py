@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -35,13 +35,25 @@ if TYPE_CHECKING:
     from worker.records import Action, Source
     from worker.redis_link import RedisLink
     from worker.settings import RedisSettings, SignalSettings
-    from worker.signals.readings import Values
+    from worker.signals.readings import Question, Values
 
 __all__ = ["Candidate", "Decided", "Failed", "Moderator", "Received", "encode_flag"]
 
 _ENCODER: Final = msgspec.json.Encoder()
 _ACTING: Final[frozenset[Action]] = frozenset(ACTING)
 _CACHE_RESULTS: Final[tuple[CacheResult, ...]] = ("hit", "miss", "unavailable")
+
+
+class Unread(NamedTuple):
+    """Posts whose signals are to be read.
+
+    Attributes:
+        scored: for each post whether it has a score; without one nothing is read of it.
+        question: about those that have.
+    """
+
+    scored: list[bool]
+    question: Question
 
 
 class Moderator:
@@ -221,9 +233,20 @@ class Moderator:
 
     def read(self, candidates: Sequence[Candidate]) -> list[Values | Exception | None]:
         """The posts' signals without a decision; the posts are noted. None for a post without a score."""
+        return self.answer(self.question(candidates))
+
+    def question(self, candidates: Sequence[Candidate]) -> Unread:
+        """The first half of `read`. It needs no Redis, so it can be done while another batch is read."""
         facts = [self._facts(candidate) for candidate in candidates]
-        readings = iter(self._signals.read([one for one in facts if one is not None]))
-        return [None if one is None else next(readings) for one in facts]
+        return Unread(
+            [one is not None for one in facts],
+            self._signals.question([one for one in facts if one is not None]),
+        )
+
+    def answer(self, unread: Unread) -> list[Values | Exception | None]:
+        """The second half of `read`, in the order in which posts are to be noted."""
+        readings = iter(self._signals.answer(unread.question))
+        return [next(readings) if scored else None for scored in unread.scored]
 
     def state_keys(self, candidates: Sequence[Candidate]) -> list[list[str]]:
         """Under which keys each post is noted; none for a post without a score."""

@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -116,10 +116,17 @@ def test_clients_are_told_the_ports_of_proxies(tmp_path: Path) -> None:
         assert _told_ports(kafka.internal_servers) == [int(kafka.internal_servers.rpartition(":")[2])]
 
 
+def free_ports_in_a_row() -> tuple[int, int]:
+    while True:
+        (first,) = free_ports(1)
+        with suppress(OSError), socket.create_server(("127.0.0.1", first + 1)):
+            return first, first + 1
+
+
 def test_chosen_ports_follow_each_other_and_one_in_use_is_named(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        for first in (port, port - 1):
+    before, port = free_ports_in_a_row()
+    with socket.create_server(("127.0.0.1", port)):
+        for first in (port, before):
             kafka = EmbeddedKafka(tmp_path, brokers=2, port=first)
             with pytest.raises(SettingsError, match=f"port {port} on 127.0.0.1 is in use"):
                 kafka.start()

@@ -41,12 +41,12 @@ NOT_GOOD = "The ID token is not good for this sign-in"
 @pytest.fixture(scope="module")
 def console(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     """One for all: it is the web application before it that differs."""
-    names = ("posts", "flags", "dead_letters", "decisions")
+    names = ("posts", "flags", "dead_letters", "decisions", "appeals")
     topics = {name: unique_name(name) for name in names}
     for topic in topics.values():
         create_topic(kafka, topic)
-    decisions = topics.pop("decisions")
-    settings = worker_settings(tmp_path_factory.mktemp("console"), kafka, topics, TOPICS__DECISIONS=decisions)
+    staff = {f"TOPICS__{name.upper()}": topics.pop(name) for name in ("decisions", "appeals")}
+    settings = worker_settings(tmp_path_factory.mktemp("console"), kafka, topics, **staff)
     with console_of(settings) as opened:
         yield opened
 

@@ -33,7 +33,7 @@ _SMALL: Final = 128
 SCORE: Final = 151.0
 SIGNALS: Final = {
     "posting_rate": Key(156.0, 21.0, 81.0),
-    "duplicate_text": Key(177.0, 37.0, 84.0),
+    "duplicate_text": Key(177.0, 28.0, 84.0),
     "near_duplicate": Key(188.0, 55.0, 110.0),
     "author_record": Key(172.0, 38.0, 86.0),
 }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.candidate import Candidate
+    from worker.moderator import Unread
     from worker.replay.joining import Joined
     from worker.replay.parts import Scored
     from worker.replay.plan import Plan, Range, VariantStamp
@@ -81,12 +82,16 @@ class Comparing:
         """The posts made ready; may be called from another thread."""
         return self._bench.candidates(batch)
 
-    def read(self, candidates: Sequence[Candidate]) -> Readings | None:
+    def question(self, candidates: Sequence[Candidate]) -> Unread | None:
+        """What is to be read of the posts' signals; None where they are as recorded. As above."""
+        return None if self._recorded else self._bench.question(candidates)
+
+    def read(self, unread: Unread | None) -> Readings | None:
         """What the signals read of posts that follow one another in the order of event time.
 
         May be called from another thread. None where they are as recorded.
         """
-        return None if self._recorded else self._bench.read(candidates)
+        return None if unread is None else self._bench.answer(unread)
 
     def take(
         self, batch: Sequence[Joined], candidates: Sequence[Candidate], readings: Readings | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.candidate import Candidate
+    from worker.moderator import Unread
     from worker.redis_link import RedisLink
     from worker.replay.differences import Comparison
     from worker.replay.parts import Scored
@@ -41,6 +42,13 @@ if TYPE_CHECKING:
 
 _BATCH: Final = 1_000
 _ENCODER: Final = msgspec.json.Encoder()
+
+
+class _Batch(NamedTuple):
+    """Posts that follow one another in the order of event time, and what each variant makes of them."""
+
+    posts: list[Joined]
+    candidates: list[list[Candidate]]
 
 
 class Merging:
@@ -191,29 +199,29 @@ class Merging:
         watch: Watch | None,
     ) -> None:
         # Three threads: while Redis answers for one batch, the next is made ready and the last is decided.
-        def prepared() -> Iterator[tuple[list[Joined], list[list[Candidate]]]]:
-            for batch in batches(posts, _BATCH):
-                yield batch, [bench.candidates(batch) for bench in benches]
-
-        def read() -> Iterator[tuple[list[Joined], list[list[Candidate]], list[Readings | None]]]:
-            for batch, candidates in ahead(prepared()):
+        def prepared() -> Iterator[tuple[_Batch, list[Unread | None]]]:
+            for posts_ in batches(posts, _BATCH):
+                own = [bench.candidates(posts_) for bench in benches]
                 yield (
-                    batch,
-                    candidates,
-                    [bench.read(own) for bench, own in zip(benches, candidates, strict=True)],
+                    _Batch(posts_, own),
+                    [bench.question(some) for bench, some in zip(benches, own, strict=True)],
                 )
+
+        def read() -> Iterator[tuple[_Batch, list[Readings | None]]]:
+            for batch, questions in ahead(prepared()):
+                yield batch, [bench.read(one) for bench, one in zip(benches, questions, strict=True)]
 
         total = sum(one.posts + one.warm_records for one in self._counts.values())
         done = 0
-        for batch, candidates, readings in ahead(read()):
+        for batch, readings in ahead(read()):
             decided = [
-                bench.take(batch, own, values)
-                for bench, own, values in zip(benches, candidates, readings, strict=True)
+                bench.take(batch.posts, own, values)
+                for bench, own, values in zip(benches, batch.candidates, readings, strict=True)
             ]
             self._require_redis(done)
             if watch is not None:
                 watch(decided)
-            done += len(batch)
+            done += len(batch.posts)
             progress(done, total)
 
     def _finished(self, number: int, bench: Comparing, lost: Path) -> tuple[Tally, list[Output]]:

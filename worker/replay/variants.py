@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from worker.candidate import Candidate, Outcome
     from worker.detector.protocol import Detector
+    from worker.moderator import Unread
     from worker.policy import Policy
     from worker.records import Flag
     from worker.redis_link import RedisLink
@@ -106,6 +107,14 @@ class Bench:
     def read(self, candidates: Sequence[Candidate]) -> Readings:
         """What the signals of each post read; the posts are noted."""
         return self._moderator.read(candidates)
+
+    def question(self, candidates: Sequence[Candidate]) -> Unread:
+        """The first half of `read`; may be called from another thread."""
+        return self._moderator.question(candidates)
+
+    def answer(self, unread: Unread) -> Readings:
+        """The second half of `read`."""
+        return self._moderator.answer(unread)
 
     def named(self, values: Values | Exception | None) -> dict[str, float | None]:
         """One post's readings by name, as they would stand in a flag."""

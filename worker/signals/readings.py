@@ -37,6 +37,22 @@ class _Call(NamedTuple):
     arguments: list[Any]
 
 
+class Question(NamedTuple):
+    """What is to be read of a batch of posts, worked out as far as it goes without Redis.
+
+    Attributes:
+        posts: how many.
+        columns: the values of the signals by their place; of those that remember, none yet.
+        calls: what Redis is asked.
+        failures: what went wrong with a post, by its position.
+    """
+
+    posts: int
+    columns: list[Column]
+    calls: list[_Call]
+    failures: dict[int, Exception]
+
+
 class SignalSet:
     """The enabled signals.
 
@@ -76,18 +92,28 @@ class SignalSet:
         Returns:
             For each post the values in the order of `names`, or what went wrong with this post.
         """
+        return self.answer(self.question(batch))
+
+    def question(self, batch: Sequence[Facts]) -> Question:
+        """The first half of `read`. It needs no Redis, so it can be done while another batch is read."""
         failures: dict[int, Exception] = {}
         columns: list[Column] = [[None] * len(batch) for _ in self.names]
         for place, signal in self._from_post:
             columns[place] = _one_by_one(signal.read, batch, failures)
-        if self._link is not None and self._from_state and batch:
-            for place, column in self._read_state(self._link, batch, failures).items():
+        calls = [] if self._link is None else self._calls(batch, failures)
+        return Question(len(batch), columns, calls, failures)
+
+    def answer(self, question: Question) -> list[Values | Exception]:
+        """The second half of `read`; questions are answered in the order in which posts are to be noted."""
+        columns, failures = question.columns, question.failures
+        if self._link is not None and question.calls:
+            for place, column in self._answered(self._link, question).items():
                 columns[place] = column
         for counter, column in zip(self._missing, columns, strict=True):
             if missing := column.count(None):
                 counter.inc(missing)
         readings: list[Values | Exception] = (
-            list(zip(*columns, strict=True)) if columns else [()] * len(batch)
+            list(zip(*columns, strict=True)) if columns else [()] * question.posts
         )
         for position, error in failures.items():
             readings[position] = error
@@ -105,10 +131,7 @@ class SignalSet:
                     keys += [f"{self.names[place]}:{key}" for key in row.keys]
         return found
 
-    def _read_state(
-        self, link: RedisLink, batch: Sequence[Facts], failures: dict[int, Exception]
-    ) -> dict[int, Column]:
-        """The columns of the signals that remember, by their place; none where Redis is away."""
+    def _calls(self, batch: Sequence[Facts], failures: dict[int, Exception]) -> list[_Call]:
         calls: list[_Call] = []
         for place, signal in self._from_state:
             rows = _rows(signal, batch, failures)
@@ -122,22 +145,27 @@ class SignalSet:
                 packed = b"".join([row.packed for _, row in part])
                 positions = [position for position, _ in part]
                 calls.append(_Call(place, signal, positions, [len(keys), *keys, packed, *signal.constants]))
+        return calls
+
+    def _answered(self, link: RedisLink, question: Question) -> dict[int, Column]:
+        """The columns of the signals that remember, by their place; none where Redis is away."""
 
         def ask(redis: Redis) -> list[Any]:
             with redis.pipeline(transaction=False) as pipe:
-                for call in calls:
+                for call in question.calls:
                     pipe.eval(call.signal.script, *call.arguments)
                 return pipe.execute()
 
-        answers = link.call("signals", ask) if calls else []
+        answers = link.call("signals", ask)
         if answers is None:
             return {}
-        replies: dict[int, list[Any]] = {place: [None] * len(batch) for place, _ in self._from_state}
-        for call, answer in zip(calls, answers, strict=True):
+        replies: dict[int, list[Any]] = {place: [None] * question.posts for place, _ in self._from_state}
+        for call, answer in zip(question.calls, answers, strict=True):
             for position, reply in zip(call.positions, answer, strict=True):
                 replies[call.place][position] = reply
         return {
-            place: _one_by_one(signal.value, replies[place], failures) for place, signal in self._from_state
+            place: _one_by_one(signal.value, replies[place], question.failures)
+            for place, signal in self._from_state
         }
 
 
