@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from worker.judgement import Judgement
     from worker.language import Language
     from worker.records import Action, Flag, Post, Source
+    from worker.signals.facts import Facts
 
 Stage = Literal["detect", "signal"]
 CacheResult = Literal["hit", "miss", "unavailable"]
@@ -36,6 +37,7 @@ class Candidate:
         truncated: whether the text went on beyond them.
         language: the post's; None until it is needed.
         cache: what the look-up of its score gave.
+        facts: what the signals may know of it; None before it has a score.
         values: the signals' values that it was decided with; None before.
         judgement: what the policy made of it; None before.
         error: what went wrong with this post, or None.
@@ -47,6 +49,7 @@ class Candidate:
         "digest",
         "encoded",
         "error",
+        "facts",
         "judgement",
         "language",
         "logit",
@@ -68,6 +71,7 @@ class Candidate:
         self.truncated = False
         self.language: Language | None = None
         self.cache: CacheResult = "unavailable"
+        self.facts: Facts | None = None
         self.values: Sequence[float | None] | None = None
         self.judgement: Judgement | None = None
         self.error: Exception | None = None

@@ -279,6 +279,8 @@ class Moderator:
 
     def _facts(self, candidate: Candidate) -> Facts | None:
         """What the signals may know of it; None where it can't be decided."""
+        if candidate.facts is not None:
+            return candidate.facts
         logit = candidate.logit
         if candidate.error is not None or logit is None:
             return None
@@ -288,7 +290,7 @@ class Moderator:
         post, source = candidate.received
         at = source.timestamp if post.created_at is None else milliseconds(post.created_at)
         covered = self._covers(candidate)
-        return Facts(
+        candidate.facts = Facts(
             post,
             at,
             candidate.text,
@@ -297,6 +299,7 @@ class Moderator:
             tokens=candidate.tokens,
             covered=covered,
         )
+        return candidate.facts
 
     def _covers(self, candidate: Candidate) -> bool:
         """Whether the calibration covers it; its language is told only where its length is covered."""
