@@ -32,6 +32,8 @@ REDIS_SERVER = shutil.which("redis-server")
 QUICK = {
     "group.min.session.timeout.ms": "1000",
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
+    # A broker that many tests leave no processor for is not taken for lost.
+    "broker.session.timeout.ms": "60000",
 }
 
 

@@ -104,7 +104,7 @@ def test_three_brokers_survive_a_kill_and_a_stop(tmp_path: Path) -> None:
 
 def _told_ports(servers: str) -> list[int]:
     client = AdminClient({"bootstrap.servers": servers, "log_level": 0})
-    return [broker.port for broker in client.list_topics(timeout=10).brokers.values()]
+    return [broker.port for broker in client.list_topics(timeout=30).brokers.values()]
 
 
 def test_clients_are_told_the_ports_of_proxies(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ def unit_test(cases: list[Case], rules: str) -> dict[str, Any]:
     (step,) = {case.step for case in cases}
     return {
         "rule_files": [rules],
+        # Else promtool takes them in any order, and what is recorded may be one evaluation old.
+        "group_eval_order": ["flagstaff.recorded", "flagstaff.alerts"],
         "evaluation_interval": f"{step}m",
         "tests": [_test(case) for case in cases],
     }
