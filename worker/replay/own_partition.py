@@ -120,7 +120,7 @@ def _sieved(posts: Iterable[Joined], bench: Bench, sieve: Sieve) -> Iterator[lis
 
 
 def _ascending(ready: Iterable[list[_Ready]]) -> Iterator[list[_Ready]]:
-    """Batches in which event time ascends: a batch is noted before it is read, and would see late posts."""
+    """Batches in which event time ascends: in any other, posts would see a late one that came after them."""
     batch: list[_Ready] = []
     for some in ready:
         for one in some:

@@ -19,7 +19,7 @@ from kafka.errors import (
 )
 
 from worker.errors import BrokerError, FencedError
-from worker.metrics import COMMITTED, DEAD_LETTERS, DECISIONS, DISCARDED, LAST_TURN
+from worker.metrics import COMMITTED, DEAD_LETTERS, DECISIONS, DISCARDED
 from worker.stream.budget import Budget
 from worker.stream.outbox import Transaction
 from worker.stream.recovery import displaced
@@ -96,7 +96,6 @@ class Runner:
     def _turn(self, *, hungry: bool) -> None:
         self._health.turned()
         now = time.time()
-        LAST_TURN.set(now)
         self._follow_outbox()
         self._read(hungry=hungry)
         while items := self._pipeline.take(timeout_s=0.0):
