@@ -92,7 +92,7 @@ class Bounds(NamedTuple):
 
     Attributes:
         kernel: what computes it.
-        starts: first rows and the last one's end, shape (texts + 1), int32.
+        starts: first rows and the last one's end, shape (texts + 1), int32. `Pack.first` may hold more.
         one_each: 0, 1, 2 and so on, shape (texts + 1), int32: bounds of one row a text.
         longest: most tokens of a text.
     """
@@ -220,7 +220,8 @@ def _at_once(  # noqa: PLR0913 - parts of the call above
     bounds = pack.bounds
     assert bounds is not None  # noqa: S101 - the caller looked
     rows, keys, values = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
-    asked = rows[pack.first] if first_only else rows
+    first = pack.first[: len(bounds.starts) - 1]
+    asked = rows[first] if first_only else rows
     # The kernel counts the neighbours on each side.
     reach = -1 if window is None else window - 1
     seen = bounds.kernel(
@@ -241,7 +242,7 @@ def _at_once(  # noqa: PLR0913 - parts of the call above
     # Places without a text point at the first text's row, and must not overwrite what belongs there.
     taken = bounds.starts[1:] > bounds.starts[:-1]
     answer = torch.zeros_like(rows)
-    answer[pack.first] = torch.where(taken[:, None, None], seen, seen[:1])
+    answer[first] = torch.where(taken[:, None, None], seen, seen[:1])
     return answer[None]
 
 

@@ -8,10 +8,11 @@ as much as a full one, which matters only while there is little to do.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import torch
 
+from worker.detector.layout import LEAST_ROWS
 from worker.detector.packing import filled_packs
 from worker.detector.streams import in_order
 
@@ -20,10 +21,14 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from worker.detector.layout import Layout, Packed
+    from worker.detector.layout import Inputs, Layout, Packed
 
 # A post of fewer tokens takes no less room in the classifier.
 TOKENS_A_TEXT: Final = 8
+# Texts of at most so many tokens take one block of attention each, and a pack may be full of them. Of longer
+# ones it holds fewer.
+_SHORT: Final = 128
+_TOKENS_A_LONG_TEXT: Final = 32
 # While one pack runs, the next is put together and copied, and the one before is read.
 _SLOTS: Final = 3
 # At the end of a call the device waits for the next one; so a call holds several packs.
@@ -51,6 +56,8 @@ class CudaQueue:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
+        # Runs follow one another, so what one holds in between may lie where another does.
+        self._memory = torch.cuda.graph_pool_handle()
 
     def pinned(self, tensor: Tensor) -> Tensor:
         """As `Queue` says."""
@@ -65,7 +72,7 @@ class CudaQueue:
                 run()
         torch.cuda.current_stream(self._device).wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, pool=self._memory):
             answer = run()
         return graph.replay, answer
 
@@ -76,52 +83,94 @@ class CudaQueue:
         return event
 
 
+class Size(NamedTuple):
+    """Packs of one kind: of texts that are no longer than so many tokens, so many at most.
+
+    Attention starts a block for every stretch of the longest text there may be, for every text there may be,
+    whether there is one or not: starting them takes time.
+    """
+
+    longest: int
+    texts: int
+
+
+def sizes(tokens: int, longest: int) -> tuple[Size, ...]:
+    """What packs of so many tokens are sorted into, if no text has more than `longest`."""
+    texts = max(LEAST_ROWS, tokens // TOKENS_A_TEXT)
+    if longest <= _SHORT:
+        return (Size(longest, texts),)
+    return Size(_SHORT, texts), Size(longest, max(LEAST_ROWS, tokens // _TOKENS_A_LONG_TEXT))
+
+
 class FixedShape:
-    """Replays one captured run of a packed layout, pack after pack.
+    """Replays a captured run of a packed layout, pack after pack.
 
     Args:
-        layout: packed, with `fixed_tokens` and `fixed_texts`.
+        layout: packed, with `fixed_tokens`, and `fixed_texts` of the size with the most texts.
         queue: the device's.
         device: where the model is.
         tokens: rows of a pack.
-        texts: texts of a pack.
+        sizes: the kinds of packs, those of the shortest texts first. All products have the same shape in all
+            of them, so that the bits are the same, too.
     """
 
     on_gpu = True
 
     def __init__(
-        self, layout: Packed, queue: Queue, *, device: torch.device, tokens: int, texts: int
+        self, layout: Packed, queue: Queue, *, device: torch.device, tokens: int, sizes: Sequence[Size]
     ) -> None:
         self._layout = layout
         self._queue = queue
         self.batch_tokens = _PACKS_A_CALL * tokens
-        self._tokens, self._texts = tokens, texts
-        empty = layout.inputs([[1]])
-        self._slots = [[queue.pinned(tensor) for tensor in empty] for _ in range(_SLOTS)]
-        self._inputs = empty.on(device)
+        self._tokens = tokens
         with torch.inference_mode():
-            self._replay, self._answer = queue.captured(lambda: layout.run(self._inputs))
-            self._answers = [queue.pinned(self._answer.cpu()) for _ in range(_SLOTS)]
+            self._runs = [_Run(layout, queue, device, size) for size in sizes]
+            self._answers = [queue.pinned(self._runs[0].answer.cpu()) for _ in range(_SLOTS)]
 
     def outputs(self, texts: Sequence[Sequence[int]]) -> Tensor:
         """The classifier's outputs, shape (texts, labels), float64, on the CPU."""
-        packs = filled_packs([len(text) for text in texts], self._tokens, self._texts)
+        lengths = [len(text) for text in texts]
+        packs = filled_packs(lengths, self._tokens, lambda longest: self._run_for(longest).size.texts)
         parts: list[Tensor] = []
         under_way: deque[tuple[Any, Tensor, int]] = deque()
         with torch.inference_mode():
             for number, pack in enumerate(packs):
+                run = self._run_for(lengths[pack[0]])
+                inputs = self._layout.inputs([texts[place] for place in pack], run.size.texts)
                 if len(under_way) == _SLOTS:
                     parts.append(_read(*under_way.popleft()))
                 slot = number % _SLOTS
-                tensors = self._layout.inputs([texts[place] for place in pack])
-                for held, tensor, given in zip(self._slots[slot], tensors, self._inputs, strict=True):
-                    held.copy_(tensor)
-                    given.copy_(held, non_blocking=True)
-                self._replay()
-                self._answers[slot].copy_(self._answer, non_blocking=True)
+                run.start(slot, inputs)
+                self._answers[slot].copy_(run.answer, non_blocking=True)
                 under_way.append((self._queue.mark(), self._answers[slot], len(pack)))
             parts += [_read(*one) for one in under_way]
         return in_order(packs, parts)
+
+    def _run_for(self, longest: int) -> _Run:
+        return next(run for run in self._runs if longest <= run.size.longest)
+
+
+class _Run:
+    """A captured run, and where its input is put together and lies.
+
+    Attributes:
+        size: of the packs.
+        answer: what it leaves, on the device.
+    """
+
+    def __init__(self, layout: Packed, queue: Queue, device: torch.device, size: Size) -> None:
+        self.size = size
+        empty = layout.inputs([[1]], size.texts)
+        self._slots = [[queue.pinned(tensor) for tensor in empty] for _ in range(_SLOTS)]
+        self._inputs = empty.on(device)
+        self._replay, self.answer = queue.captured(lambda: layout.run(self._inputs, longest=size.longest))
+
+    def start(self, slot: int, inputs: Inputs) -> None:
+        """Copies a pack to the device and runs it there, after all that was started before."""
+        for held, tensor, given in zip(self._slots[slot], inputs, self._inputs, strict=True):
+            held.copy_(tensor)
+            given.copy_(held, non_blocking=True)
+        self._replay()
 
 
 class OneByOne:
@@ -142,7 +191,7 @@ class OneByOne:
     def outputs(self, texts: Sequence[Sequence[int]]) -> Tensor:
         """The classifier's outputs, shape (texts, labels), float64, on the CPU."""
         packs = filled_packs(
-            [len(text) for text in texts], self._tokens, max(1, self._tokens // TOKENS_A_TEXT)
+            [len(text) for text in texts], self._tokens, lambda _: max(1, self._tokens // TOKENS_A_TEXT)
         )
         with torch.inference_mode():
             parts = [self._layout.outputs([texts[place] for place in pack]).cpu().double() for pack in packs]

@@ -6,9 +6,10 @@ themselves as long as they have enough rows: with fewer, the libraries take anot
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+import numpy as np
 import torch
 
 from worker.detector.attention import (
@@ -130,7 +131,7 @@ class Inputs(NamedTuple):
         ids: token ids, shape (1, tokens).
         positions: each token's place in its text, as the model counts, shape (1, tokens).
         starts: the texts' first rows and the last one's end, int32, shape (texts + 1).
-        first: first rows once more, as many as the classifier is to see.
+        first: first rows once more, as many as the classifier is to see: not fewer.
     """
 
     ids: Tensor
@@ -191,38 +192,53 @@ class Packed:
             raise UnfitModelError(f"{len(calls)} of {self._layers} layers take this attention")
         return outputs[: len(texts)]
 
-    def inputs(self, texts: Sequence[Sequence[int]]) -> Inputs:
-        """A pack as tensors, on the CPU."""
-        starts = [0]
-        for text in texts:
-            starts.append(starts[-1] + len(text))
-        used = starts[-1]
+    def inputs(self, texts: Sequence[Sequence[int]], places: int | None = None) -> Inputs:
+        """A pack as tensors, on the CPU.
+
+        Args:
+            texts: token ids of each text, none empty.
+            places: texts in `Inputs.starts`, those of no token among them, where the layout's size is fixed;
+                None: as many as it was made for.
+        """
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+        ends = lengths.cumsum()
+        used = int(ends[-1])
         filler = _spare_rows(used) if self._tokens is None else self._tokens - used
-        ids = torch.tensor([token for text in texts for token in text] + [texts[0][0]] * filler)
-        positions = torch.full((used + filler,), self._first_position)
-        for begin, end in pairwise(starts):
-            positions[begin:end] += torch.arange(end - begin)
-        first = torch.tensor(starts[:-1])
+        rows = used + filler
+        ids = np.full(rows, texts[0][0])
+        ids[:used] = np.fromiter(chain.from_iterable(texts), np.int64, used)
+        begins = ends - lengths
+        positions = np.full(rows, self._first_position)
+        positions[:used] += np.arange(used) - begins.repeat(lengths)
+        first = torch.from_numpy(begins)
         if self._tokens is None:
-            starts.append(used + filler)
+            starts = np.concatenate([begins, [used, rows]])
             first = _with_spare_rows(first)
         else:
             # Texts of no token fill the rest; the filler's rows belong to none, and nothing reads them.
-            starts += [used] * (self._texts - len(texts))
+            starts = np.full((self._texts if places is None else places) + 1, used)
+            starts[: len(texts)] = begins
             first = torch.cat([first, torch.zeros(self._texts - len(texts), dtype=torch.long)])
-        return Inputs(ids[None], positions[None], torch.tensor(starts, dtype=torch.int32), first)
+        return Inputs(
+            torch.from_numpy(ids)[None],
+            torch.from_numpy(positions)[None],
+            torch.from_numpy(starts.astype(np.int32)),
+            first,
+        )
 
-    def run(self, inputs: Inputs, calls: list[None] | None = None) -> Tensor:
+    def run(self, inputs: Inputs, calls: list[None] | None = None, longest: int | None = None) -> Tensor:
         """The classifier's outputs for each row of `inputs.first`.
 
         Args:
             inputs: as `inputs` makes them, on the model's device.
             calls: one entry is added for each layer whose attention this is.
+            longest: most tokens of a text among these; None: of any.
         """
         ids, positions, starts, first = inputs
         bounds = None
         if self._kernel is not None:
-            bounds = Bounds(self._kernel, starts, _counted(len(first), starts.device), self._longest)
+            one_each = torch.arange(len(starts), dtype=torch.int32, device=starts.device)
+            bounds = Bounds(self._kernel, starts, one_each, self._longest if longest is None else longest)
         pack = Pack(first, self._last, None if bounds else starts.tolist(), bounds, calls)
         with running(pack):
             outputs: Tensor = self._model(
@@ -235,10 +251,6 @@ class Packed:
         if getattr(self._model.config, "type_vocab_size", 0):
             return {"token_type_ids": torch.zeros_like(ids)}
         return {}
-
-
-def _counted(rows: int, device: torch.device) -> Tensor:
-    return torch.arange(rows + 1, dtype=torch.int32, device=device)
 
 
 def _spare_rows(used: int) -> int:

@@ -6,7 +6,7 @@ import heapq
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 # At about 500 rows a matrix product runs at the machine's full rate; with more, what stands between the
 # products no longer finds its rows in the processor's caches.
@@ -40,23 +40,27 @@ def balanced_packs(lengths: Sequence[int], streams: int) -> list[list[int]]:
     return [packs[pack] for _, pack in sorted(loads, key=lambda one: (-one[0], one[1]))]
 
 
-def filled_packs(lengths: Sequence[int], most_tokens: int, most_texts: int) -> list[list[int]]:
-    """Fills packs of a fixed size, in order: for devices that run one shape whatever it holds.
+def filled_packs(
+    lengths: Sequence[int], most_tokens: int, most_texts: Callable[[int], int]
+) -> list[list[int]]:
+    """Fills packs of a fixed size, the longest texts first: for devices that run one shape whatever it holds.
 
     Args:
         lengths: tokens of each text, none above `most_tokens`.
         most_tokens: a pack's size.
-        most_texts: how many texts one pack may hold.
+        most_texts: how many texts a pack may hold whose longest has so many tokens.
 
     Returns:
-        Places in `lengths`, pack by pack; each place once.
+        Places in `lengths`, pack by pack, in each the longest first; each place once.
     """
     packs: list[list[int]] = []
     tokens = most_tokens
+    room = 0
     for place in sorted(range(len(lengths)), key=lambda place: (-lengths[place], place)):
-        if tokens + lengths[place] > most_tokens or len(packs[-1]) == most_texts:
+        if tokens + lengths[place] > most_tokens or not room:
             packs.append([])
-            tokens = 0
+            tokens, room = 0, most_texts(lengths[place])
         packs[-1].append(place)
         tokens += lengths[place]
+        room -= 1
     return packs

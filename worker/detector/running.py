@@ -8,9 +8,9 @@ import torch
 
 from worker.cores import usable_cores
 from worker.detector.attention import UnfitModelError, flash_attention
-from worker.detector.fixed_shape import TOKENS_A_TEXT, CudaQueue, FixedShape, OneByOne
+from worker.detector.fixed_shape import CudaQueue, FixedShape, OneByOne, sizes
 from worker.detector.int8 import quantise
-from worker.detector.layout import LEAST_ROWS, Packed, Padded, layers_of
+from worker.detector.layout import Packed, Padded, layers_of
 from worker.detector.probing import fitting_layout
 from worker.detector.streams import Streams
 from worker.errors import SettingsError
@@ -66,8 +66,13 @@ def fitting_runner(
         return Fitted(Streams(layout, usable_cores()), layout.name, refused)
     way = f"{layout.name} in {token_budget}"
     if isinstance(layout, Packed) and model.dtype in _HALF:
-        texts = _texts(token_budget)
-        runner = FixedShape(layout, CudaQueue(device), device=device, tokens=token_budget, texts=texts)
+        runner = FixedShape(
+            layout,
+            CudaQueue(device),
+            device=device,
+            tokens=token_budget,
+            sizes=sizes(token_budget, most_tokens),
+        )
         return Fitted(runner, way, refused)
     return Fitted(OneByOne(layout, tokens=token_budget), way, refused)
 
@@ -94,7 +99,7 @@ def _layout(model: Any, most_tokens: int, token_budget: int) -> tuple[Layout, tu
             model,
             first_position=first_position,
             fixed_tokens=fixed,
-            fixed_texts=_texts(token_budget),
+            fixed_texts=max(size.texts for size in sizes(token_budget, most_tokens)),
             kernel=flash_attention if on_gpu and model.dtype in _HALF else None,
             longest=most_tokens,
         )
@@ -105,10 +110,6 @@ def _layout(model: Any, most_tokens: int, token_budget: int) -> tuple[Layout, tu
         return Padded(model, most_tokens=most_tokens, fixed_tokens=rows)
 
     return fitting_layout(model, packed=packed, padded=padded, most_tokens=most_tokens)
-
-
-def _texts(token_budget: int) -> int:
-    return max(LEAST_ROWS, token_budget // TOKENS_A_TEXT)
 
 
 def first_position_of(model: Any) -> int:

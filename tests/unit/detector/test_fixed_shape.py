@@ -11,7 +11,7 @@ import torch
 from tests.support.reference_attention import reference_kernel
 from tests.support.tiny_transformer import random_classifier
 from worker.detector.attention import flash_attention
-from worker.detector.fixed_shape import CudaQueue, FixedShape, OneByOne
+from worker.detector.fixed_shape import CudaQueue, FixedShape, OneByOne, Size, sizes
 from worker.detector.layout import LEAST_ROWS, Packed, Padded, Single
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ MOST_TOKENS: Final = 64
 VOCABULARY: Final = 120
 PACK: Final = 96
 TEXTS: Final = 20
+PACKS: Final = (Size(16, TEXTS), Size(MOST_TOKENS, 8))
 SIZES: Final = {
     "vocab_size": VOCABULARY,
     "num_labels": 2,
@@ -115,7 +116,7 @@ def queue() -> EagerQueue:
 
 @pytest.fixture(scope="module")
 def runner(family: str, queue: EagerQueue) -> FixedShape:
-    return FixedShape(fixed_layout(family), queue, device=torch.device("cpu"), tokens=PACK, texts=TEXTS)
+    return FixedShape(fixed_layout(family), queue, device=torch.device("cpu"), tokens=PACK, sizes=PACKS)
 
 
 LENGTHS: Final = {
@@ -125,6 +126,7 @@ LENGTHS: Final = {
     "a pack that is full": [MOST_TOKENS, PACK - MOST_TOKENS],
     "as many texts as a pack holds": [3] * TEXTS,
     "one text more": [3] * (TEXTS + 1),
+    "as many longer texts as a pack holds, and one more": [17, *[3] * 8],
     "more packs than slots": [50, 60, 1, 64, 48, 48, 33, 2, 64, 64, 7, 30, 64, 12],
 }
 
@@ -159,9 +161,20 @@ def test_a_text_has_the_same_bits_whatever_its_pack_holds(runner: FixedShape) ->
     assert runner.outputs(texts[::-1]).tolist() == alone[::-1]
 
 
+def test_a_short_text_has_the_same_bits_beside_long_ones(runner: FixedShape) -> None:
+    short, *long = texts_of([16, 17, 60])
+    assert runner.outputs([short]).tolist() == runner.outputs([short, *long])[:1].tolist()
+
+
+def test_packs_of_short_texts_hold_more_of_them() -> None:
+    assert sizes(16_384, 512) == (Size(128, 2_048), Size(512, 512))
+    assert sizes(16_384, 64) == (Size(64, 2_048),)
+    assert sizes(96, 512) == (Size(128, LEAST_ROWS), Size(512, LEAST_ROWS))
+
+
 def test_each_answer_is_waited_for_once_and_in_order(family: str) -> None:
     queue = EagerQueue()
-    runner = FixedShape(fixed_layout(family), queue, device=torch.device("cpu"), tokens=PACK, texts=TEXTS)
+    runner = FixedShape(fixed_layout(family), queue, device=torch.device("cpu"), tokens=PACK, sizes=PACKS)
     runner.outputs(texts_of([MOST_TOKENS] * 8))
     assert queue.waited == list(range(8))
 
@@ -202,7 +215,7 @@ def test_on_a_gpu_the_bits_stay_and_the_outputs_are_near_those_of_the_cpu(family
         kernel=flash_attention,
         longest=MOST_TOKENS,
     )
-    runner = FixedShape(layout, CudaQueue(device), device=device, tokens=PACK, texts=TEXTS)
+    runner = FixedShape(layout, CudaQueue(device), device=device, tokens=PACK, sizes=PACKS)
     texts = texts_of([50, 60, 1, 64, 48, 48, 33, 2, 64, 64, 7, 30, 64, 12])
     outputs = runner.outputs(texts)
     assert outputs.tolist() == [runner.outputs([text])[0].tolist() for text in texts]

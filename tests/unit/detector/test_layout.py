@@ -49,6 +49,9 @@ def test_a_pack_of_fixed_size_has_room_for_texts_of_no_token() -> None:
     assert inputs.ids.shape == inputs.positions.shape == (1, 64)
     assert inputs.starts.tolist() == [0, 9, 20, 20, 20, 20]
     assert inputs.first.tolist() == [0, 9, 0, 0, 0]
+    fewer = layout.inputs([[7] * 9, [8] * 11], places=3)
+    assert fewer.starts.tolist() == [0, 9, 20, 20]
+    assert fewer.first.tolist() == [0, 9, 0, 0, 0]
     full = layout.inputs([[7] * 40, [8] * 24])
     assert full.starts.tolist() == [0, 40, 64, 64, 64, 64]
 

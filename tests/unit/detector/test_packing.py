@@ -46,7 +46,7 @@ def test_little_work_is_not_torn_apart() -> None:
 def test_filled_packs_hold_each_text_once_within_both_limits(
     lengths: list[int], most_tokens: int, most_texts: int
 ) -> None:
-    packs = filled_packs(lengths, most_tokens, most_texts)
+    packs = filled_packs(lengths, most_tokens, lambda _: most_texts)
     assert sorted(chain.from_iterable(packs)) == list(range(len(lengths)))
     assert all(1 <= len(pack) <= most_texts for pack in packs)
     assert all(load <= most_tokens for load in loads(lengths, packs))
@@ -54,11 +54,16 @@ def test_filled_packs_hold_each_text_once_within_both_limits(
 
 @given(LENGTHS, st.integers(512, 2048))
 def test_no_two_neighbours_would_have_fitted_one_pack(lengths: list[int], most_tokens: int) -> None:
-    packs = filled_packs(lengths, most_tokens, len(lengths) + 1)
+    packs = filled_packs(lengths, most_tokens, lambda _: len(lengths) + 1)
     for pack, after in pairwise(packs):
         assert sum(lengths[place] for place in pack) + lengths[after[0]] > most_tokens
 
 
 def test_a_pack_may_be_full_to_the_last_token() -> None:
-    assert filled_packs([512, 512, 1], 1024, 9) == [[0, 1], [2]]
-    assert filled_packs([1, 1, 1], 1024, 2) == [[0, 1], [2]]
+    assert filled_packs([512, 512, 1], 1024, lambda _: 9) == [[0, 1], [2]]
+    assert filled_packs([1, 1, 1], 1024, lambda _: 2) == [[0, 1], [2]]
+
+
+def test_a_pack_of_long_texts_may_hold_fewer() -> None:
+    lengths = [2, 9, 9, 9, 2, 2, 2]
+    assert filled_packs(lengths, 1024, lambda longest: 2 if longest > 4 else 3) == [[1, 2], [3, 0], [4, 5, 6]]
