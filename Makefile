@@ -39,7 +39,7 @@ bench: venv  ## Measure stream and engine against their peers.
 GPU_PYTHON ?= $(BIN)/python
 gpu:  ## On a machine with a GPU: the tests and benchmarks of its path; writes gpu.json. GPU_PYTHON=python3 takes the machine's own torch.
 	@test $(GPU_PYTHON) != $(BIN)/python || $(MAKE) --no-print-directory venv
-	! $(GPU_PYTHON) -c 'import pytest, pytest_timeout, kafka, redis, structlog, tenacity' 2>/dev/null || $(GPU_PYTHON) -m pytest -m gpu tests/unit/detector/test_fixed_shape.py
+	! $(GPU_PYTHON) -c 'import pytest, pytest_timeout' 2>/dev/null || $(GPU_PYTHON) -m pytest --noconftest -m gpu tests/unit/detector/test_fixed_shape.py
 	$(GPU_PYTHON) -m benchmarks.gpu --processes
 
 # With Docker: make image IMAGE_BUILD="docker build". docs/image.md tells what IMAGE_ARGS takes.

@@ -56,19 +56,33 @@ def interleaved(ways: dict[str, Callable[[], Any]], rounds: int) -> dict[str, Sp
     return speeds
 
 
-def matmul_rate(device: torch.device, dtype: torch.dtype, size: int) -> float:
-    """The device's own rate at the product of two square matrices, operations a second, the best of ten."""
+class MatmulRate(NamedTuple):
+    """The device's own rate at the product of two square matrices, operations a second.
+
+    Attributes:
+        best: of ten short runs after a pause, as a device that is cool does them.
+        lasting: over seconds, as its power allows.
+    """
+
+    best: float
+    lasting: float
+
+
+def matmul_rate(device: torch.device, dtype: torch.dtype, size: int, seconds: float = 2.0) -> MatmulRate:
+    """Measures a device's own rate."""
     left = torch.randn(size, size, device=device, dtype=dtype)
     right = torch.randn(size, size, device=device, dtype=dtype)
-    best = 0.0
-    for _ in range(10):
+
+    def rate(times: int) -> float:
         _wait(device)
         began = time.perf_counter()
-        for _ in range(8):
+        for _ in range(times):
             left @ right
         _wait(device)
-        best = max(best, 8 * 2.0 * size**3 / (time.perf_counter() - began))
-    return best
+        return times * 2.0 * size**3 / (time.perf_counter() - began)
+
+    best = max(rate(8) for _ in range(10))
+    return MatmulRate(best, rate(max(8, int(seconds * best / (2.0 * size**3)))))
 
 
 def padded_rate(model: Any, texts: Texts, batch: int = 64) -> Callable[[], None]:

@@ -9,6 +9,7 @@ import torch
 from worker.cores import usable_cores
 from worker.detector.attention import UnfitModelError, flash_attention
 from worker.detector.fixed_shape import CudaQueue, FixedShape, OneByOne, sizes
+from worker.detector.fused_activation import fuse_gelu
 from worker.detector.int8 import quantise
 from worker.detector.layout import Packed, Padded, layers_of
 from worker.detector.probing import fitting_layout
@@ -59,12 +60,13 @@ def fitting_runner(
     device: torch.device = model.device
     if device.type == "cpu":
         torch.set_num_threads(1)  # as its streams run it: what fits is tried under the same
+    fused = fuse_gelu(model) if device.type == "cuda" and model.dtype in _HALF else 0
     layout, refused = _layout(model, most_tokens, token_budget)
     if number_format == "int8":
         _to_int8(model)
     if device.type == "cpu":
         return Fitted(Streams(layout, usable_cores()), layout.name, refused)
-    way = f"{layout.name} in {token_budget}"
+    way = f"{layout.name} in {token_budget}{', fused' if fused else ''}"
     if isinstance(layout, Packed) and model.dtype in _HALF:
         runner = FixedShape(
             layout,
