@@ -38,11 +38,9 @@ def fuse_gelu(model: Any) -> int:
     for module in model.base_model.modules():
         linear = getattr(module, "dense", None)
         activation = getattr(module, "intermediate_act_fn", None)
-        if (
-            isinstance(linear, nn.Linear)
-            and linear.bias is not None
-            and isinstance(activation, GELUActivation)
-        ):
+        if not isinstance(linear, nn.Linear) or not isinstance(activation, GELUActivation):
+            continue
+        if isinstance(getattr(linear, "bias", None), nn.Parameter):
             module.dense, module.intermediate_act_fn = GeluLinear(linear), nn.Identity()
             fused += 1
     return fused
