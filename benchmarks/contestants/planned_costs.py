@@ -1,4 +1,4 @@
-"""What the planned worker's steps cost, and how long posts are in its detector's tokens."""
+"""What the planned worker's steps cost, and how many of its detector's tokens each post has."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import msgspec
 
 from benchmarks.contestants.planned_worker import FREE, SETTINGS
 from benchmarks.contestants.whole_worker import FreeDetector
-from benchmarks.plan.round import lengths_of
 from worker.capacity.calibration import measured_costs
 from worker.detector.loading import load_detector
 from worker.logs import configure_logs
@@ -28,8 +27,8 @@ def main() -> None:
     detector = FreeDetector() if model == FREE else load_detector(settings.detector)
     costs = measured_costs(settings, records, detector=detector)
     texts = [canonical(msgspec.json.decode(record)["text"]) for record in records]
-    lengths = lengths_of([one.tokens for one in detector.encode(texts)])
-    print(json.dumps({"costs": msgspec.to_builtins(costs), "lengths": msgspec.to_builtins(lengths)}))
+    tokens = [one.tokens for one in detector.encode(texts)]
+    print(json.dumps({"costs": msgspec.to_builtins(costs), "tokens": tokens}))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from confluent_kafka import Consumer, Producer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
 
 class Source(msgspec.Struct):
     """Of a flag."""
@@ -51,31 +53,32 @@ class Reader(threading.Thread):
         self._consumer.subscribe([self._topic])
         decoder = msgspec.json.Decoder(Flag)
         while not self.ended.is_set():
-            messages = self._consumer.consume(500, timeout=0.05)
-            now = time.time()
-            for message in messages:
-                value = message.value()
-                if value is not None and message.error() is None:
-                    self.seen.append((decoder.decode(value).source.timestamp / 1000, now))
+            # One by one: a call for many would wait for more of them.
+            message = self._consumer.poll(0.05)
+            if message is not None and message.error() is None and (value := message.value()) is not None:
+                self.seen.append((decoder.decode(value).source.timestamp / 1000, time.time()))
         self._consumer.close()
 
 
-def send(servers: str, topic: str, records: Sequence[bytes], rate: float, seed: int) -> tuple[float, float]:
-    """Puts records on a topic as a Poisson process has them; returns when it began and ended.
+def moments(rate: float, count: int, seed: int) -> NDArray[np.float64]:
+    """When each of so many posts of a Poisson process comes, in seconds; `rate` a second."""
+    return np.cumsum(np.random.default_rng(seed).exponential(1 / rate, count))
+
+
+def send(servers: str, topic: str, records: Sequence[bytes], due: NDArray[np.float64]) -> tuple[float, float]:
+    """Puts records on a topic at their moments; returns when it began and ended.
 
     Args:
         servers: Kafka's bootstrap servers.
         topic: where they go.
         records: their values.
-        rate: a second.
-        seed: of the moments.
+        due: seconds from the beginning at which each is sent.
     """
-    due = np.cumsum(np.random.default_rng(seed).exponential(1 / rate, len(records))).tolist()
     producer: Any = Producer(
         {"bootstrap.servers": servers, "linger.ms": 1, "queue.buffering.max.messages": 10**6}
     )
     began = time.time()
-    for number, (moment, record) in enumerate(zip(due, records, strict=True)):
+    for number, (moment, record) in enumerate(zip(due.tolist(), records, strict=True)):
         ahead = began + moment - time.time()
         if ahead > 0.0005:
             producer.poll(0)

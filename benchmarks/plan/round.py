@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -21,20 +21,20 @@ from kafka import KafkaProducer
 from benchmarks.contestants.planned_worker import FREE
 from benchmarks.engine.shapes import SHAPES
 from benchmarks.engine.workload import workload
-from benchmarks.plan.paced import Reader, send
+from benchmarks.plan.paced import Reader, moments, send
 from tests.support.topics import create_topic
-from worker.capacity.arrivals import posts, times
+from worker.capacity.arrivals import Posts, before
 from worker.capacity.costs import Costs
-from worker.capacity.scenario import Bursts, Lengths
 from worker.capacity.simulation import Shape, simulate
 from worker.embedded import EmbeddedKafka
 from worker.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from worker.capacity.arrivals import Posts
+    from numpy.typing import NDArray
 
+_CORES: Final = os.sched_getaffinity(0)
 _PARTITIONS: Final = 4
 _SEED: Final = 3
 _TEXTS: Final = 20_000
@@ -74,7 +74,7 @@ class Found(NamedTuple):
         p50_ms, p99_ms: from topic to topic, under a share of that.
         rate: the share, in posts a second.
         costs: of the steps, measured in the same round.
-        lengths: of the posts, in the detector's tokens.
+        tokens: of each text, in the detector's own.
     """
 
     posts_per_s: float
@@ -82,7 +82,7 @@ class Found(NamedTuple):
     p99_ms: float
     rate: float
     costs: Costs
-    lengths: Lengths
+    tokens: list[int]
 
     @property
     def said(self) -> str:
@@ -97,14 +97,14 @@ def measured(case: Case, load: float, seed: int) -> Found:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "posts.jsonl"
         file.write_bytes(b"\n".join(records))
-        costs, lengths = _costs(case, file)
-        with EmbeddedKafka(Path(folder) / "kafka", keep=False) as kafka:
+        costs, tokens = _costs(case, file)
+        with _elsewhere(), EmbeddedKafka(Path(folder) / "kafka", keep=False) as kafka:
             servers = kafka.bootstrap_servers
             limit = _limit(case, servers, records)
             rate = load * limit
             latencies = _latencies(case, servers, records, rate, seed)
     p50, p99 = (1000 * float(np.quantile(latencies, share)) for share in (0.5, 0.99))
-    return Found(limit, p50, p99, rate, costs, lengths)
+    return Found(limit, p50, p99, rate, costs, tokens)
 
 
 def _record(number: int, text: str) -> bytes:
@@ -112,11 +112,28 @@ def _record(number: int, text: str) -> bytes:
     return json.dumps({"id": f"p{number}", "text": text, "lang": "en", "author": author}).encode()
 
 
-def _costs(case: Case, file: Path) -> tuple[Costs, Lengths]:
+def _costs(case: Case, file: Path) -> tuple[Costs, list[int]]:
     """Measured in a process of its own."""
-    done = _run("planned_costs", case.folder, str(file))
+    done = _run(_command("planned_costs", case.folder, str(file)))
     found = json.loads(done)
-    return msgspec.convert(found["costs"], Costs), msgspec.convert(found["lengths"], Lengths)
+    return msgspec.convert(found["costs"], Costs), found["tokens"]
+
+
+@contextmanager
+def _elsewhere() -> Iterator[None]:
+    """Keeps this process, and what it starts, off the worker's cores: a plan has brokers elsewhere."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores - worker_cores())
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+def worker_cores() -> set[int]:
+    """The first half of the cores there are."""
+    cores = sorted(_CORES)
+    return set(cores[: len(cores) // 2])
 
 
 def _limit(case: Case, servers: str, records: Sequence[bytes]) -> float:
@@ -127,24 +144,26 @@ def _limit(case: Case, servers: str, records: Sequence[bytes]) -> float:
         producer.send("posts", value=record, key=str(number).encode())
     producer.flush()
     producer.close()
-    done = _run("planned_worker", *_arguments(case, servers, "posts", "flags", case.posts))
+    done = _run(_worker(case, servers, "posts", "flags", case.posts))
     return float(json.loads(done)["posts_per_s"])
 
 
 def _latencies(case: Case, servers: str, records: Sequence[bytes], rate: float, seed: int) -> list[float]:
     """Seconds from topic to topic of the posts that came once the worker was at work."""
-    number = int(rate * case.seconds)
+    due = moments(rate, int(rate * case.seconds), seed)
     create_topic(servers, "paced", partitions=_PARTITIONS, config={"message.timestamp.type": "LogAppendTime"})
     create_topic(servers, "paced-flags", partitions=_PARTITIONS)
     reader = Reader(servers, "paced-flags")
     reader.start()
-    command = _command("planned_worker", *_arguments(case, servers, "paced", "paced-flags", number + _FIRST))
+    command = _worker(case, servers, "paced", "paced-flags", len(due) + _FIRST)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=_environment()) as worker:
-        send(servers, "paced", records[:_FIRST], rate, seed)
-        while not reader.seen and worker.poll() is None:
-            time.sleep(0.1)
-        time.sleep(1.0)
-        began, ended = send(servers, "paced", list(islice(cycle(records), number)), rate, seed)
+        send(servers, "paced", records[:_FIRST], moments(rate, _FIRST, seed))
+        # Until it has started, and has caught up with what came meanwhile.
+        seen = 0
+        while (not seen or seen != len(reader.seen)) and worker.poll() is None:
+            seen = len(reader.seen)
+            time.sleep(1.0)
+        began, ended = send(servers, "paced", list(islice(cycle(records), len(due))), due)
         worker.wait()
     time.sleep(1.0)
     reader.ended.set()
@@ -152,8 +171,12 @@ def _latencies(case: Case, servers: str, records: Sequence[bytes], rate: float, 
     return [seen - at for at, seen in reader.seen if began + _LEAD_S <= at < ended - _TAIL_S]
 
 
-def _arguments(case: Case, servers: str, topic: str, out: str, number: int) -> tuple[str, ...]:
-    return case.folder, case.emit, servers, topic, out, str(number)
+def _worker(case: Case, servers: str, topic: str, out: str, number: int) -> list[str]:
+    """The command of a worker on cores of its own."""
+    cores = ",".join(map(str, sorted(worker_cores())))
+    return _command(
+        "pinned", cores, "planned_worker", case.folder, case.emit, servers, topic, out, str(number)
+    )
 
 
 def _command(module: str, *arguments: str) -> list[str]:
@@ -161,48 +184,37 @@ def _command(module: str, *arguments: str) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    return os.environ | {"PYTHONWARNINGS": "ignore"}
+    return os.environ | {"PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": str(len(worker_cores()))}
 
 
-def _run(module: str, *arguments: str) -> str:
+def _run(command: Sequence[str]) -> str:
     """The first line that a contestant printed."""
-    done = subprocess.run(
-        _command(module, *arguments), check=True, stdout=subprocess.PIPE, env=_environment()
-    )
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=_environment())
     return done.stdout.splitlines()[0].decode()
 
 
 def simulated(case: Case, truth: Found, seed: int) -> Found:
-    """The same, simulated with the round's costs."""
+    """The same posts at the same moments, simulated with the round's costs."""
     shape = Shape(
-        cores=float(os.cpu_count() or 1),
+        cores=float(len(worker_cores())),
         token_budget=truth.costs.token_budget,
         max_latency_s=Settings().detector.max_latency_ms / 1000,
         stream=Settings().stream,
         post_bytes=600.0,
     )
     random = np.random.default_rng(seed)
-    there = np.zeros(case.posts)
-    committed = simulate(_posts(case, truth, there, random), truth.costs, shape, math.inf).committed
+    backlog = _posts(case, truth, np.zeros(case.posts), random)
+    committed = simulate(backlog, truth.costs, shape, math.inf).committed
     first, last = float(committed.min()), float(committed.max())
     limit = float((committed > first).sum()) / (last - first)
-    arrived = times(truth.rate, 0.0, case.seconds, Bursts(), random)
-    course = simulate(_posts(case, truth, arrived, random), truth.costs, shape, 4 * case.seconds)
-    latencies = course.latencies(_LEAD_S, case.seconds - _TAIL_S)
+    due = moments(truth.rate, int(truth.rate * case.seconds), seed)
+    course = simulate(_posts(case, truth, due, random), truth.costs, shape, 4 * case.seconds)
+    latencies = course.latencies(_LEAD_S, float(due[-1]) - _TAIL_S)
     p50, p99 = (1000 * float(np.quantile(latencies, share)) for share in (0.5, 0.99))
-    return Found(limit, p50, p99, truth.rate, truth.costs, truth.lengths)
+    return Found(limit, p50, p99, truth.rate, truth.costs, truth.tokens)
 
 
-def _posts(
-    case: Case, truth: Found, there: np.ndarray[tuple[int], np.dtype[np.float64]], random: np.random.Generator
-) -> Posts:
+def _posts(case: Case, truth: Found, there: NDArray[np.float64], random: np.random.Generator) -> Posts:
     share = _FLAGGED if case.model == FREE else 1.0
-    return posts(there, there, truth.lengths, duplicates=0.0, published=share, random=random)
-
-
-def lengths_of(tokens: Sequence[int]) -> Lengths:
-    """The lognormal law that comes nearest to some lengths."""
-    logs = np.log(np.asarray(tokens, float))
-    return Lengths(
-        median=math.exp(statistics.fmean(logs)), sigma=float(logs.std()), least=min(tokens), most=max(tokens)
-    )
+    tokens = np.resize(np.asarray(truth.tokens, np.int64), len(there))
+    return Posts(there, there, before(tokens), before(random.random(len(there)) < share))

@@ -107,10 +107,11 @@ def posts(  # noqa: PLR0913 - all that is drawn from, most by name
     if duplicates:
         tokens[random.random(count) < duplicates] = 0
     records = random.random(count) < published
-    return Posts(arrived[order], readable[order], _before(tokens), _before(records))
+    return Posts(arrived[order], readable[order], before(tokens), before(records))
 
 
-def _before(values: NDArray[np.int64] | NDArray[np.bool_]) -> NDArray[np.int64]:
+def before(values: NDArray[np.int64] | NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Sums of the values before each place, and of them all."""
     sums = np.zeros(len(values) + 1, np.int64)
     np.cumsum(values, out=sums[1:])
     return sums

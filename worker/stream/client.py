@@ -30,6 +30,9 @@ _FETCH_BYTES: Final = 4 * 2**20
 # A transaction flushes at its end. Until then full batches are worth waiting for: each one wakes a thread.
 _BATCH_BYTES: Final = 256 * 2**10
 _LINGER_MS: Final = 20
+# A transaction that follows right after another may be told to come back, as the last one's markers are still
+# being written: kafka-python then sleeps for so long, by default 100 ms. Java's producer takes 20 ms there.
+_RETRY_MS: Final = 20
 # A dead letter is as large as the largest post, and four headers more.
 _REQUEST_BYTES: Final = 2 * 2**20
 _HEARTBEAT_MS: Final = 3_000
@@ -71,7 +74,12 @@ def consumer_options(settings: KafkaSettings) -> dict[str, Any]:
 
 def producer_options(settings: KafkaSettings, transactional_id: str) -> dict[str, Any]:
     """What a transactional producer is made with."""
-    ours = {"batch_size": _BATCH_BYTES, "linger_ms": _LINGER_MS, "max_request_size": _REQUEST_BYTES}
+    ours = {
+        "batch_size": _BATCH_BYTES,
+        "linger_ms": _LINGER_MS,
+        "max_request_size": _REQUEST_BYTES,
+        "retry_backoff_ms": _RETRY_MS,
+    }
     return (
         ours
         | _options(settings, _PRODUCER.keys())
