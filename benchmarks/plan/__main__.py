@@ -26,7 +26,7 @@ from worker.detector.loading import DEFAULT_FOLDER
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_POSTS: Final = {FREE: 150_000, "default": 60_000, "minilm": 6_000, "tiny": 6_000}
+_POSTS: Final = {FREE: 300_000, "default": 60_000, "minilm": 6_000, "tiny": 6_000}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
-import uuid
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Producer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,47 +17,31 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Source(msgspec.Struct):
-    """Of a flag."""
-
-    timestamp: int
-
-
-class Flag(msgspec.Struct):
-    """What is read of a flag."""
-
-    source: Source
-
-
 class Reader(threading.Thread):
-    """Reads flags as soon as they are committed, and notes when each post was on its topic and decided."""
+    """Collects what `benchmarks.contestants.flag_reader` prints."""
 
     def __init__(self, servers: str, topic: str) -> None:
         super().__init__(daemon=True)
-        self._topic = topic
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": servers,
-                "group.id": uuid.uuid4().hex,
-                "isolation.level": "read_committed",
-                "auto.offset.reset": "earliest",
-                "fetch.wait.max.ms": 100,
-            }
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.contestants.flag_reader", servers, topic],
+            stdout=subprocess.PIPE,
+            text=True,
         )
-        self.ended = threading.Event()
         # When a post was appended, and when its flag was read, in seconds since 1970.
         self.seen: list[tuple[float, float]] = []
 
     def run(self) -> None:
-        """Reads until `ended`."""
-        self._consumer.subscribe([self._topic])
-        decoder = msgspec.json.Decoder(Flag)
-        while not self.ended.is_set():
-            # One by one: a call for many would wait for more of them.
-            message = self._consumer.poll(0.05)
-            if message is not None and message.error() is None and (value := message.value()) is not None:
-                self.seen.append((decoder.decode(value).source.timestamp / 1000, time.time()))
-        self._consumer.close()
+        """Collects until the process ends."""
+        assert self._process.stdout is not None  # noqa: S101 - it was opened as a pipe
+        for line in self._process.stdout:
+            at, seen = line.split()
+            self.seen.append((float(at), float(seen)))
+
+    def end(self) -> None:
+        """Ends the process, and waits until all that it printed is collected."""
+        self._process.kill()
+        self.join()
+        self._process.wait()
 
 
 def moments(rate: float, count: int, seed: int) -> NDArray[np.float64]:

@@ -166,8 +166,7 @@ def _latencies(case: Case, servers: str, records: Sequence[bytes], rate: float, 
         began, ended = send(servers, "paced", list(islice(cycle(records), len(due))), due)
         worker.wait()
     time.sleep(1.0)
-    reader.ended.set()
-    reader.join()
+    reader.end()
     return [seen - at for at, seen in reader.seen if began + _LEAD_S <= at < ended - _TAIL_S]
 
 
