@@ -1,4 +1,4 @@
-"""Reads flags as soon as they are committed; prints when each one's post was on its topic, and when it was read.
+"""Reads flags as soon as they are committed; prints when each post was on its topic, and when it was read.
 
 A process of its own: beside a thread that sends posts it would wait for the interpreter lock.
 """
