@@ -20,8 +20,9 @@ _KNOWN: Final[dict[str, Any]] = {**_PRODUCER, **_CONSUMER}
 # What the guarantees rest on, or what has a setting of its own.
 _OURS: Final = frozenset(
     {
-        "acks", "bootstrap_servers", "client_id", "enable_auto_commit", "enable_idempotence", "group_id",
-        "group_instance_id", "isolation_level", "kafka_client", "max_poll_interval_ms", "request_timeout_ms",
+        "acks", "auto_offset_reset", "bootstrap_servers", "client_id", "enable_auto_commit",
+        "enable_idempotence", "group_id", "group_instance_id", "isolation_level", "kafka_client",
+        "max_block_ms", "max_poll_interval_ms", "metrics_enabled", "request_timeout_ms",
         "session_timeout_ms", "transaction_timeout_ms", "transactional_id",
     }
 )  # fmt: skip
@@ -35,7 +36,9 @@ _LINGER_MS: Final = 20
 _RETRY_MS: Final = 20
 # A dead letter is as large as the largest post, and four headers more.
 _REQUEST_BYTES: Final = 2 * 2**20
-_HEARTBEAT_MS: Final = 3_000
+# A member learns of a rebalance with its next heartbeat, and a cooperative one takes two rounds: with Kafka's
+# usual 3 s partitions that move wait for up to 6 s.
+_HEARTBEAT_MS: Final = 1_000
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
 
 
@@ -54,22 +57,31 @@ def consumer_options(settings: KafkaSettings) -> dict[str, Any]:
     `read_committed` does two things: posts of aborted transactions are passed over, and committed offsets
     are only read once no transaction over them is open (KIP-447), without which a partition that moves
     while its old owner commits would be decided twice.
+
+    Raises:
+        SettingsError: as `client_options` says, or a member would be given up between two heartbeats.
     """
-    return (
-        {"max_partition_fetch_bytes": _FETCH_BYTES}
-        | _options(settings, _CONSUMER.keys())
-        | {
-            "enable_auto_commit": False,
-            "isolation_level": "read_committed",
-            "auto_offset_reset": settings.auto_offset_reset,
-            "group_id": settings.group_id,
-            "session_timeout_ms": settings.session_timeout_ms,
-            "heartbeat_interval_ms": min(_HEARTBEAT_MS, settings.session_timeout_ms // 3),
-            "max_poll_interval_ms": settings.max_poll_interval_ms,
-            "request_timeout_ms": settings.request_timeout_ms,
-            "metrics_enabled": False,
-        }
-    )
+    ours = {
+        "max_partition_fetch_bytes": _FETCH_BYTES,
+        "heartbeat_interval_ms": min(_HEARTBEAT_MS, settings.session_timeout_ms // 3),
+    }
+    options = ours | _options(settings, _CONSUMER.keys())
+    if options["heartbeat_interval_ms"] >= settings.session_timeout_ms:
+        raise SettingsError(
+            "settings: kafka.client.heartbeat_interval_ms (FLAGSTAFF_KAFKA__CLIENT__HEARTBEAT_INTERVAL_MS) "
+            f"is {options['heartbeat_interval_ms']}: it must be less than kafka.session_timeout_ms, which "
+            f"is {settings.session_timeout_ms}"
+        )
+    return options | {
+        "enable_auto_commit": False,
+        "isolation_level": "read_committed",
+        "auto_offset_reset": settings.auto_offset_reset,
+        "group_id": settings.group_id,
+        "session_timeout_ms": settings.session_timeout_ms,
+        "max_poll_interval_ms": settings.max_poll_interval_ms,
+        "request_timeout_ms": settings.request_timeout_ms,
+        "metrics_enabled": False,
+    }
 
 
 def producer_options(settings: KafkaSettings, transactional_id: str) -> dict[str, Any]:

@@ -41,6 +41,8 @@ def test_an_option_of_one_client_does_not_reach_the_other() -> None:
     [
         ("sasl_mechanisms", "PLAIN", "is no option"),
         ("isolation_level", "read_uncommitted", "is set by the worker itself"),
+        ("auto_offset_reset", "latest", "is set by the worker itself"),
+        ("max_block_ms", "1", "is set by the worker itself"),
         ("ssl_check_hostname", "perhaps", "true or false"),
         ("linger_ms", "soon", "whole number"),
     ],
@@ -55,3 +57,28 @@ def test_the_guarantees_are_set() -> None:
     assert consumer_options(settings)["isolation_level"] == "read_committed"
     assert consumer_options(settings)["enable_auto_commit"] is False
     assert producer_options(settings, "t")["enable_idempotence"] is True
+
+
+def test_a_rebalance_is_learnt_of_within_a_second_or_a_third_of_the_session() -> None:
+    assert consumer_options(KafkaSettings(bootstrap_servers="a:1"))["heartbeat_interval_ms"] == 1_000
+    short = KafkaSettings(bootstrap_servers="a:1", session_timeout_ms=600)
+    assert consumer_options(short)["heartbeat_interval_ms"] == 200
+    own = KafkaSettings(bootstrap_servers="a:1", client={"heartbeat_interval_ms": "5000"})
+    assert consumer_options(own)["heartbeat_interval_ms"] == 5_000
+
+
+def test_a_heartbeat_that_comes_after_the_session_s_end_is_refused() -> None:
+    settings = KafkaSettings(
+        bootstrap_servers="a:1", session_timeout_ms=6_000, client={"heartbeat_interval_ms": "6000"}
+    )
+    with pytest.raises(
+        SettingsError, match=r"HEARTBEAT_INTERVAL_MS.*6000.*less than kafka.session_timeout_ms"
+    ):
+        consumer_options(settings)
+
+
+def test_a_transaction_that_follows_another_waits_no_longer_than_java_s_would() -> None:
+    settings = KafkaSettings(bootstrap_servers="a:1")
+    assert producer_options(settings, "t")["retry_backoff_ms"] == 20
+    own = KafkaSettings(bootstrap_servers="a:1", client={"retry_backoff_ms": "100"})
+    assert producer_options(own, "t")["retry_backoff_ms"] == 100
