@@ -7,19 +7,14 @@ thread at a time; what they share, the link to Redis and the detector, can be us
 from __future__ import annotations
 
 import math
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
-
-import msgspec
 
 from worker.cache import CachedScore, ScoreCache
 from worker.candidate import Candidate, Decided, Failed, Received
-from worker.detector.reading import reading
+from worker.flag_maker import FlagMaker
 from worker.judgement import ACTING, DIGITS, Judge
-from worker.language import Language, LanguageTeller
+from worker.language import LanguageTeller
 from worker.metrics import CACHE
-from worker.reasons import Grounds, reasons
-from worker.records import Flag, PolicyStamp, SignalReading
 from worker.signals.facts import Facts, milliseconds
 from worker.signals.readings import SignalSet
 from worker.text import canonical, text_digest
@@ -30,16 +25,12 @@ if TYPE_CHECKING:
     from worker.candidate import CacheResult, Outcome
     from worker.detector.protocol import Detector, Encoded
     from worker.detector.scoring import Scorer
-    from worker.judgement import Judgement
     from worker.policy import Policy
-    from worker.records import Action, Source
+    from worker.records import Action
     from worker.redis_link import RedisLink
     from worker.settings import RedisSettings, SignalSettings
     from worker.signals.readings import Question, Values
 
-__all__ = ["Candidate", "Decided", "Failed", "Moderator", "Received", "encode_flag"]
-
-_ENCODER: Final = msgspec.json.Encoder()
 _ACTING: Final[frozenset[Action]] = frozenset(ACTING)
 _CACHE_RESULTS: Final[tuple[CacheResult, ...]] = ("hit", "miss", "unavailable")
 
@@ -88,13 +79,12 @@ class Moderator:
         self._calibration = detector.calibration
         self._threshold = detector.calibration.threshold_log_odds
         self._teller = LanguageTeller(detector.calibration)
-        self._stamp = PolicyStamp(policy.name, policy.digest)
         self._emit_all = emit == "all"
-        self._settings = signal_settings
         prefix = redis_settings.prefix
         self._cache = ScoreCache(link, prefix, redis_settings.score_ttl_s) if link is not None else None
         self._signals = SignalSet(signal_settings, detector, link=link, prefix=f"{prefix}:{namespace}")
         self._judge = Judge(policy, self._signals.names)
+        self._flags = FlagMaker(detector, policy, self._signals.names, signal_settings)
 
     @property
     def signal_names(self) -> tuple[str, ...]:
@@ -319,44 +309,4 @@ class Moderator:
         candidate.values, candidate.judgement = values, judgement
         if not self._emit_all and judgement.action not in _ACTING:
             return Decided(candidate, judgement.action, None)
-        return Decided(candidate, judgement.action, self._flag(candidate, values, judgement))
-
-    def _flag(self, candidate: Candidate, values: Values, judgement: Judgement) -> Flag:
-        post, source = candidate.received
-        language = candidate.language or Language(post.lang, told=False)
-        said = reading(
-            self._detector,
-            lang=language.code,
-            logit=candidate.logit if candidate.logit is not None else math.nan,
-            encoded_tokens=candidate.tokens,
-            truncated=candidate.truncated,
-        )
-        signals = tuple(
-            SignalReading(name, value, added)
-            for name, value, added in zip(self._signals.names, values, judgement.contributions, strict=True)
-        )
-        grounds = Grounds(said, signals, judgement, self._calibration, self._settings, language)
-        return Flag(
-            id=flag_id(post.id, source, self._detector.digest, self._stamp.digest),
-            post_id=post.id,
-            author_id=None if post.author is None else post.author.id,
-            source=source,
-            action=judgement.action,
-            score=judgement.score,
-            detector=said,
-            signals=signals,
-            reasons=reasons(grounds),
-            policy=self._stamp,
-            metadata=post.metadata,
-        )
-
-
-def encode_flag(flag: Flag) -> bytes:
-    """The flag as JSON; the same flag always gives the same bytes."""
-    return _ENCODER.encode(flag)
-
-
-def flag_id(post_id: str, source: Source, detector_digest: str, policy_digest: str) -> str:
-    """The id of a flag, published or not: the same for the same post, place, detector and policy."""
-    place = (post_id, source.topic, source.partition, source.offset, detector_digest, policy_digest)
-    return blake2b(_ENCODER.encode(place), digest_size=16).hexdigest()
+        return Decided(candidate, judgement.action, self._flags.flag(candidate, values, judgement))

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from kafka.errors import KafkaError
 
+from worker.candidate import Decided, Received
 from worker.detector.scoring import Scorer
 from worker.errors import BrokerError, FlagstaffError, SettingsError
 from worker.intake import InvalidPostError, PostReader
-from worker.moderator import Decided, Moderator, Received
+from worker.moderator import Moderator
 from worker.records import Source
 from worker.redis_link import RedisLink
 from worker.signals.catalogue import windows

@@ -18,7 +18,7 @@ from tests.support.running import all_decided, publish, running, worker_settings
 from tests.support.topics import administrator, create_topic, unique_name
 from tests.support.waiting import wait_until
 from worker.action_rate.hold import held_action, released
-from worker.moderator import encode_flag
+from worker.flag_maker import encode_flag
 from worker.records import Flag, Hold
 from worker.stream.holds import Holds
 

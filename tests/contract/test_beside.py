@@ -11,8 +11,8 @@ import redis
 from tests.support.moderation import WordDetector, post, received
 from worker.candidate import Decided
 from worker.detector.calibration import Calibration
+from worker.flag_maker import encode_flag, flag_id
 from worker.metrics import REGISTRY
-from worker.moderator import encode_flag, flag_id
 from worker.policy import DEFAULT_FILE
 from worker.redis_link import RedisLink
 from worker.release.beside import Beside

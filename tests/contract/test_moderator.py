@@ -11,10 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.moderation import WordDetector, post, received
+from worker.candidate import Decided, Failed
 from worker.detector.scoring import Scorer
 from worker.embedded import EmbeddedValkey
+from worker.flag_maker import encode_flag
 from worker.metrics import CACHE
-from worker.moderator import Decided, Failed, Moderator, encode_flag
+from worker.moderator import Moderator
 from worker.policy import load_policy
 from worker.redis_link import RedisLink
 from worker.settings import RedisSettings, SignalSettings

@@ -13,10 +13,11 @@ from kafka import KafkaProducer
 from tests.support.command import flagstaff
 from tests.support.linear_checkpoint import linear_checkpoint
 from tests.support.moderation import WordDetector, post
+from worker.candidate import Decided, Received
 from worker.detector.scoring import Scorer
 from worker.embedded import EmbeddedValkey
 from worker.errors import BrokerError, FlagstaffError, SettingsError
-from worker.moderator import Decided, Moderator, Received
+from worker.moderator import Moderator
 from worker.policy import load_policy
 from worker.records import Flag, Post, Source
 from worker.redis_link import RedisLink

@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.moderation import START, START_MS, WordDetector, post, received
+from worker.candidate import Decided, Failed
 from worker.detector.calibration import Calibration
 from worker.detector.scoring import Scorer
 from worker.errors import SettingsError
+from worker.flag_maker import encode_flag
 from worker.metrics import CACHE, SIGNALS_MISSING
-from worker.moderator import Decided, Failed, Moderator, encode_flag
+from worker.moderator import Moderator
 from worker.policy import Policy, SignalRule, SignalRules, load_policy
 from worker.records import Author, Flag, Post
 from worker.settings import RedisSettings, SignalSettings

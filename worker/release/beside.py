@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from worker.candidate import Candidate, Decided
+from worker.flag_maker import flag_id
 from worker.metrics import SHADOW_SIGNALS_MISSING
-from worker.moderator import Moderator, flag_id
+from worker.moderator import Moderator
 from worker.records import LiveDecision, ShadowDecision
 from worker.signals.readings import SignalSet
 

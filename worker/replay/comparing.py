@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from worker.moderator import encode_flag
+from worker.flag_maker import encode_flag
 from worker.replay.causes import Cause, signal_cause
 from worker.replay.differences import Comparison, Difference, compare, nearest
 from worker.replay.disk_sort import sorted_on_disk

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kafka import TopicPartition
 
-    from worker.moderator import Candidate
+    from worker.candidate import Candidate
     from worker.stream.dead_letters import Stage
     from worker.stream.decider import Decider
     from worker.stream.outbox import Outgoing

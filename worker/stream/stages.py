@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from worker.action_rate.hold import HEADER as HELD
+from worker.candidate import Decided, Failed, Received
+from worker.flag_maker import encode_flag
 from worker.intake import InvalidPostError
 from worker.metrics import ISOLATED, TOMBSTONES
-from worker.moderator import Decided, Failed, Received, encode_flag
 from worker.records import Source
 from worker.stream.dead_letters import dead_letter
 from worker.stream.outbox import Outgoing
@@ -16,9 +17,9 @@ from worker.stream.outbox import Outgoing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from worker.candidate import Outcome
+    from worker.candidate import Candidate, Outcome
     from worker.intake import PostReader
-    from worker.moderator import Candidate, Moderator
+    from worker.moderator import Moderator
     from worker.release.rollout import Rollout
     from worker.settings import Settings
     from worker.stream.action_breaker import ActionBreaker

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.command import flagstaff
 from tests.support.replay_report import difference
-from worker.moderator import encode_flag
+from worker.flag_maker import encode_flag
 from worker.records import DetectorReading, Flag, PolicyStamp, SignalReading, Source
 
 if TYPE_CHECKING:
