@@ -20,6 +20,7 @@ from benchmarks.engine.counts import count
 from benchmarks.engine.machine import machine
 from benchmarks.engine.shapes import SHAPES
 from benchmarks.engine.spread import Spread
+from benchmarks.plan.cores import WORKER
 from benchmarks.plan.round import Case, measured, simulated
 from worker.detector.loading import DEFAULT_FOLDER
 
@@ -68,6 +69,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if not 0 < options.load < 1:
         parser.error("--load is a share between 0 and 1")
+    if not WORKER:
+        parser.error("the worker needs cores to itself: run it on Linux, with two cores or more")
     return options
 
 

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
 from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -21,6 +20,7 @@ from kafka import KafkaProducer
 from benchmarks.contestants.planned_worker import FREE
 from benchmarks.engine.shapes import SHAPES
 from benchmarks.engine.workload import workload
+from benchmarks.plan.cores import WORKER, elsewhere
 from benchmarks.plan.paced import Reader, moments, send
 from tests.support.topics import create_topic
 from worker.capacity.arrivals import Posts, before
@@ -30,11 +30,10 @@ from worker.embedded import EmbeddedKafka
 from worker.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-_CORES: Final = os.sched_getaffinity(0)
 _PARTITIONS: Final = 4
 _SEED: Final = 3
 _TEXTS: Final = 20_000
@@ -98,7 +97,7 @@ def measured(case: Case, load: float, seed: int) -> Found:
         file = Path(folder) / "posts.jsonl"
         file.write_bytes(b"\n".join(records))
         costs, tokens = _costs(case, file)
-        with _elsewhere(), EmbeddedKafka(Path(folder) / "kafka", keep=False) as kafka:
+        with elsewhere(), EmbeddedKafka(Path(folder) / "kafka", keep=False) as kafka:
             servers = kafka.bootstrap_servers
             limit = _limit(case, servers, records)
             rate = load * limit
@@ -117,23 +116,6 @@ def _costs(case: Case, file: Path) -> tuple[Costs, list[int]]:
     done = _run(_command("planned_costs", case.folder, str(file)))
     found = json.loads(done)
     return msgspec.convert(found["costs"], Costs), found["tokens"]
-
-
-@contextmanager
-def _elsewhere() -> Iterator[None]:
-    """Keeps this process, and what it starts, off the worker's cores: a plan has brokers elsewhere."""
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores - worker_cores())
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, cores)
-
-
-def worker_cores() -> set[int]:
-    """The first half of the cores there are."""
-    cores = sorted(_CORES)
-    return set(cores[: len(cores) // 2])
 
 
 def _limit(case: Case, servers: str, records: Sequence[bytes]) -> float:
@@ -172,7 +154,7 @@ def _latencies(case: Case, servers: str, records: Sequence[bytes], rate: float, 
 
 def _worker(case: Case, servers: str, topic: str, out: str, number: int) -> list[str]:
     """The command of a worker on cores of its own."""
-    cores = ",".join(map(str, sorted(worker_cores())))
+    cores = ",".join(map(str, sorted(WORKER)))
     return _command(
         "pinned", cores, "planned_worker", case.folder, case.emit, servers, topic, out, str(number)
     )
@@ -183,7 +165,7 @@ def _command(module: str, *arguments: str) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    return os.environ | {"PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": str(len(worker_cores()))}
+    return os.environ | {"PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": str(len(WORKER))}
 
 
 def _run(command: Sequence[str]) -> str:
@@ -195,7 +177,7 @@ def _run(command: Sequence[str]) -> str:
 def simulated(case: Case, truth: Found, seed: int) -> Found:
     """The same posts at the same moments, simulated with the round's costs."""
     shape = Shape(
-        cores=float(len(worker_cores())),
+        cores=float(len(WORKER)),
         token_budget=truth.costs.token_budget,
         max_latency_s=Settings().detector.max_latency_ms / 1000,
         stream=Settings().stream,
