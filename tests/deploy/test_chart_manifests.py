@@ -113,6 +113,8 @@ def test_topics_are_made_for_workers_that_run_and_where_that_is_asked_for() -> N
         "long names": ["a-release-whose-name-is-longer-than-worker-default-topics"],
         "all": ["flagstaff-worker-default-topics", "flagstaff-worker-second-topics"],
     }
+    assert "topics.enabled=true" in rendered("defaults").notes
+    assert "topics.enabled=true" not in rendered("topics").notes
     # A replay in a release of its own, with the values of the workers' release.
     assert jobs_before(Rendered({**SETS["topics"], "worker": {"enabled": False}})) == []
 
