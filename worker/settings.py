@@ -435,6 +435,11 @@ class ReviewSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         str, _doc("SQLite file, or SQLAlchemy's address of a PostgreSQL; empty: in the data directory.")
     ] = ""
 
+    @property
+    def configured(self) -> bool:
+        """Whether anything is set for a console."""
+        return self != ReviewSettings()
+
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings."""

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from worker.embedded import EmbeddedValkey
 
-# With a challenger, so that every right there is comes into play.
+# With a challenger and a console, so that every right there is comes into play.
 _PLAIN: Final = {
     "KAFKA__REQUEST_TIMEOUT_MS": "4000",
     "KAFKA__SESSION_TIMEOUT_MS": "6000",
@@ -49,6 +49,7 @@ _PLAIN: Final = {
     "HTTP__PORT": "0",
     "LOG__LEVEL": "error",
     "TOPIC_SHAPE__REPLICATION": "1",
+    "REVIEW__HOW_TO_APPEAL": "Write to us.",
 }
 _POSTS: Final = 20
 _COMMANDS: Final[dict[Part, list[list[str]]]] = {

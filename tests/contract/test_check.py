@@ -100,6 +100,20 @@ def test_what_is_missing_or_narrow_is_named(kafka: str, topic: TopicFactory, nam
     assert f"group {names.group}" not in lines
 
 
+def test_appeals_are_looked_at_where_a_console_is_configured(
+    kafka: str, topic: TopicFactory, names: Names
+) -> None:
+    names.posts = topic("posts")
+    missing, there = unique_name("appeals"), topic("appeals")
+    console = {"REVIEW__HOW_TO_APPEAL": "Write to us."}
+    assert f"topic {missing}" not in report(names.settings(kafka, TOPICS__APPEALS=missing))
+    line = report(names.settings(kafka, 5_000, TOPICS__APPEALS=missing, **console))[f"topic {missing}"]
+    # The worker goes on without it, the console does not.
+    assert (line.status, line.detail) == ("warn", "does not exist: create it")
+    line = report(names.settings(kafka, 5_000, TOPICS__APPEALS=there, **console))[f"topic {there}"]
+    assert (line.status, line.detail) == ("ok", "partitions: 1, copies: 1")
+
+
 def test_a_challenger_needs_its_topics_and_has_its_findings(
     kafka: str, topic: TopicFactory, names: Names
 ) -> None:

@@ -13,6 +13,7 @@ import kubernetes_validate
 import pytest
 
 from tests.support.chart import CHART, KAFKA, NEWEST, OLDEST, SETS, Rendered
+from tests.support.chart_hooks import jobs_before, lacks_what_comes_later
 from tests.support.chart_rules import (
     asks_ports_that_are_listened_on,
     is_restricted,
@@ -94,6 +95,28 @@ def test_pods_are_restricted_and_whole(name: str) -> None:
 @pytest.mark.parametrize("name", SETS)
 def test_nothing_points_at_nothing(name: str) -> None:
     assert list(points_at_nothing(rendered(name))) == []
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_jobs_before_a_release_need_nothing_of_it(name: str) -> None:
+    assert list(lacks_what_comes_later(rendered(name))) == []
+
+
+def test_topics_are_made_for_workers_that_run_and_where_that_is_asked_for() -> None:
+    jobs = {name: [one["metadata"]["name"] for one in jobs_before(rendered(name))] for name in SETS}
+    assert {name: sorted(found) for name, found in jobs.items() if found} == {
+        "topics": ["flagstaff-worker-default-topics"],
+        "topics of several workers, as a user of their own": [
+            "flagstaff-worker-default-topics",
+            "flagstaff-worker-german-topics",
+        ],
+        "long names": ["a-release-whose-name-is-longer-than-worker-default-topics"],
+        "all": ["flagstaff-worker-default-topics", "flagstaff-worker-second-topics"],
+    }
+    assert "topics.enabled=true" in rendered("defaults").notes
+    assert "topics.enabled=true" not in rendered("topics").notes
+    # A replay in a release of its own, with the values of the workers' release.
+    assert jobs_before(Rendered({**SETS["topics"], "worker": {"enabled": False}})) == []
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.support.chart import CHART, KAFKA, SETS, Rendered
+from tests.support.chart_hooks import lacks_what_comes_later
 from tests.support.chart_rules import (
     asks_ports_that_are_listened_on,
     is_restricted,
@@ -92,6 +93,8 @@ def test_a_typo_is_refused_wherever_it_is(path: tuple[str, ...]) -> None:
         ({"worker": {"files": {"../up": "x"}}}, "up"),
         ({"worker": {"files": {"settings.yaml": "x"}}}, "settings.yaml"),
         ({"replay": {"from": "March"}}, "/replay/from"),
+        ({"topics": {"leave": [""]}}, "/topics/leave/0"),
+        ({"topics": {"deadlineS": 0}}, "/topics/deadlineS"),
         ({"console": {"people": ["ann:boss"]}}, "/console/people/0"),
         (
             {"fullnameOverride": "f" * 36, "workers": {"n" * 20: {}}},
@@ -156,7 +159,7 @@ def test_the_schema_knows_every_other_setting() -> None:
 
 def _wrong(made: Rendered) -> list[str]:
     """All that the rules find."""
-    found = list(points_at_nothing(made))
+    found = [*points_at_nothing(made), *lacks_what_comes_later(made)]
     for _, pod in made.pods():
         for rule in (names_settings, asks_ports_that_are_listened_on, is_restricted):
             found += rule(pod)
@@ -197,6 +200,17 @@ def _wrong(made: Rendered) -> list[str]:
             "automountServiceAccountToken: true",
             "has a token",
         ),
+        ("topics.yaml", '"config" $own ', "", "needs ConfigMap flagstaff-worker-default too early"),
+        ("topics.yaml", ' "account" $account', "", "needs ServiceAccount flagstaff too early"),
+        (
+            "topics.yaml",
+            'topicsHook" "-5"',
+            'topicsHook" "5"',
+            "needs ConfigMap flagstaff-worker-default-topics too early",
+        ),
+        ("topics.yaml", '"root" $ "component" "topics") |', '"root" $ "component" "jobs") |', "no policy"),
+        ("topics.yaml", "pre-install,pre-upgrade", "pre-install", "runs before ['pre-install'] alone"),
+        ("topics.yaml", "before-hook-creation,hook-succeeded", "hook-succeeded", "is in its own way"),
     ],
 )
 def test_a_mistake_in_a_template_is_seen(
@@ -211,6 +225,8 @@ def test_a_mistake_in_a_template_is_seen(
         "redis": {"url": "redis://redis:6379"},
         "monitoring": {"serviceMonitor": {"enabled": True}},
         "worker": {"autoscaling": {"kind": "keda"}},
+        "topics": {"enabled": True},
+        "networkPolicy": {"enabled": True},
     }
     assert _wrong(Rendered(values, chart)) == []
     template.write_text(text.replace(right, mistake), encoding="utf-8")

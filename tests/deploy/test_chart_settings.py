@@ -22,7 +22,9 @@ _ANY: Files = {
     "username": "u", "password": "p", "ca": "CA", "ca.crt": "CA", "tls.crt": "C", "tls.key": "K",
     "url": "redis://:secret@redis:6379/0", "proxy-secret": "s" * 32, "client-secret": "c", "audit.pem": "A",
 }  # fmt: skip
-SECRETS = dict.fromkeys(("kafka-worker", "k", "other", "redis", "console", "postgres", "audit"), _ANY)
+SECRETS = dict.fromkeys(
+    ("kafka-worker", "k", "other", "redis", "console", "postgres", "audit", "administrator"), _ANY
+)
 
 
 @cache
@@ -154,7 +156,7 @@ def test_keda_looks_at_the_workers_own_lag_and_stays_at_zero_for_markers(
 def test_a_pod_lives_until_its_worker_has_ended(name: str, tmp_path: Path) -> None:
     made = rendered(name)
     for owner, pod in made.pods():
-        if "-worker-" not in owner or owner.startswith("Pod/"):
+        if pod["metadata"]["labels"]["app.kubernetes.io/component"] != "worker":
             continue
         settings = settings_in(container(made, owner, tmp_path / owner))
         hook = pod["spec"]["containers"][0].get("lifecycle", {}).get("preStop", {}).get("sleep", {})

@@ -12,6 +12,7 @@ import cloudcoil.pydantic
 import pytest
 
 from tests.support.chart import SETS, Rendered
+from tests.support.chart_hooks import hook, jobs_before
 from tests.support.cluster import Cluster, why_not
 from tests.support.pod import LocalContainer
 from tests.support.pod_worker import decides_all, secrets, topics, values
@@ -172,6 +173,53 @@ def test_uninstalled_only_what_must_outlive_it_is_left(release: Cluster) -> None
         ("PersistentVolumeClaim", "data-flagstaff-console-0"),
         ("PersistentVolumeClaim", "flagstaff-transparency"),
     }
+
+
+def _ended(cluster: Cluster) -> dict[str, str]:
+    """Jobs that came to their end, by uid: when. They may be gone themselves."""
+    events = cluster.get("event", "", "--field-selector", "reason=Completed,involvedObject.kind=Job")
+    return {one["involvedObject"]["uid"]: one["lastTimestamp"] for one in events}
+
+
+def _objects(cluster: Cluster) -> set[tuple[str, str]]:
+    return {(one["kind"], one["metadata"]["name"]) for one in cluster.get(KINDS)}
+
+
+def test_topics_are_made_before_anything_else_and_the_jobs_leave_nothing(cluster: Cluster) -> None:
+    chosen = {**RELEASE, "topics": {"enabled": True}}
+    made = Rendered(chosen)
+    hooks = {(one["kind"], one["metadata"]["name"]) for one in made.manifests if hook(one) >= {"pre-install"}}
+    assert len(jobs_before(made)) == len(RELEASE["workers"])
+    cluster.release("install", values=chosen)
+    installed = _ended(cluster)
+    assert len(installed) == len(RELEASE["workers"])
+    workers = cluster.get("deployment", "flagstaff-worker-default")["metadata"]
+    # Both in whole seconds, written alike.
+    assert max(installed.values()) <= workers["creationTimestamp"]
+    assert not hooks & _objects(cluster)
+    cluster.release("upgrade", values=chosen)
+    assert len(_ended(cluster)) == 2 * len(installed)
+    assert not hooks & _objects(cluster)
+
+
+def test_where_topics_can_not_be_made_nothing_is_started_and_the_next_try_goes_on(cluster: Cluster) -> None:
+    no_pods: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "full"},
+        "spec": {"hard": {"pods": "0"}},
+    }
+    cluster.apply([no_pods])
+    chosen = {"kafka": RELEASE["kafka"], "topics": {"enabled": True, "deadlineS": 5}}
+    with pytest.raises(subprocess.CalledProcessError):
+        cluster.release("install", values=chosen)
+    assert cluster.names("deployment") == set()
+    # What failed is there to be looked at.
+    assert cluster.names("job") == {"flagstaff-worker-default-topics"}
+    cluster.kubectl("delete", "resourcequota", "full")
+    cluster.release("upgrade", "--install", values=chosen)
+    assert cluster.names("deployment") == {"flagstaff-worker-default"}
+    assert cluster.names("job") == set()
 
 
 def test_jobs_are_made_and_end(cluster: Cluster) -> None:

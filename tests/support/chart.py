@@ -75,6 +75,7 @@ SETS: Final[Mapping[str, Mapping[str, Any]]] = {
     "long names": {
         "fullnameOverride": "a-release-whose-name-is-longer-than-it-may-be",
         "workers": {"default": {"kind": "StatefulSet"}},
+        "topics": {"enabled": True},
         "redrive": {"enabled": True},
         "transparency": {"enabled": True},
         "replay": _REPLAY,
@@ -176,6 +177,25 @@ SETS: Final[Mapping[str, Mapping[str, Any]]] = {
             "volume": {"existingClaim": "audits"},
         }
     },
+    "topics": {"topics": {"enabled": True}},
+    "topics of several workers, as a user of their own": {
+        **_SECURE,
+        "topics": {
+            "enabled": True,
+            "leave": ["posts"],
+            "check": True,
+            "kafkaExistingSecret": "administrator",
+        },
+        "workers": {
+            "default": {
+                "policy": (CHART.parents[1] / "worker/default-policy.yaml").read_text(encoding="utf-8")
+            },
+            "german": {"settings": {"topics": {"posts": "posts-de"}}},
+            "retired": {"enabled": False},
+        },
+        "networkPolicy": {"enabled": True},
+        "serviceAccount": {"create": False, "name": "given"},
+    },
     "redrive": {"redrive": {"enabled": True, "stage": "detect", "errorContains": "a b", "limit": 10}},
     "redrive each night": {"redrive": {"enabled": True, "schedule": "0 3 * * *", "maxAttempts": 0}},
     "transparency": {"transparency": {"enabled": True}},
@@ -215,6 +235,7 @@ SETS: Final[Mapping[str, Mapping[str, Any]]] = {
         "workers": {"default": {}, "second": {"kind": "Deployment", "autoscaling": {"kind": "hpa"}}},
         "console": {**_PROXY, "database": {"existingSecret": "postgres"}, "ingress": _INGRESS},
         "replay": _REPLAY,
+        "topics": {"enabled": True},
         "redrive": {"enabled": True},
         "transparency": {"enabled": True},
         "monitoring": {

@@ -115,6 +115,8 @@ _NARROWER: Final[Mapping[str, Mapping[str, Any]]] = {
     "replay.shards": {"minimum": 1, "maximum": 10_000},
     "replay.retries": _NONE_OR_MORE,
     "replay.deadlineS": _ONE_OR_MORE,
+    "topics.leave": _NAMES,
+    "topics.deadlineS": _ONE_OR_MORE,
     "redrive.stage": _one_of("", "decode", "detect", "signal", "publish"),
     "redrive.maxAttempts": _NONE_OR_MORE,
     "redrive.limit": _NONE_OR_MORE,

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 from worker.checks.finding import Finding
 from worker.errors import FlagstaffError
 from worker.extras import how_to_install
-from worker.settings import ReviewSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from worker.settings import ReviewSettings
+
 
 def check_console(review: ReviewSettings) -> Iterator[Finding]:
     """Findings on what `flagstaff review` needs."""
-    if review == ReviewSettings():
+    if not review.configured:
         return
     entry = _found("console's access", _access, review)
     yield entry

@@ -26,6 +26,8 @@ def check_topics(admin: Any, settings: Settings) -> Iterator[Finding]:
         KafkaError: Kafka does not answer.
     """
     topics = settings.topics
+    # The worker itself never touches them; appeals are the console's alone.
+    of_the_staff = [topics.decisions, *([topics.appeals] if settings.review.configured else [])]
     described = {
         topic["name"]: topic
         for topic in admin.describe_topics(
@@ -33,7 +35,7 @@ def check_topics(admin: Any, settings: Settings) -> Iterator[Finding]:
                 topics.posts,
                 topics.flags,
                 topics.dead_letters,
-                topics.decisions,
+                *of_the_staff,
                 topics.holds,
                 *([topics.shadow, topics.stages] if settings.stage.named else []),
             ]
@@ -42,9 +44,9 @@ def check_topics(admin: Any, settings: Settings) -> Iterator[Finding]:
     yield _posts(described[topics.posts], settings.processes)
     yield _topic(described[topics.flags], "WRITE")
     yield _dead_letters(admin, described[topics.dead_letters], settings)
-    # The worker itself never touches it.
-    decisions = _topic(described[topics.decisions], "DESCRIBE")
-    yield decisions if decisions.status == "ok" else decisions._replace(status="warn")
+    for name in of_the_staff:
+        finding = _topic(described[name], "DESCRIBE")
+        yield finding if finding.status == "ok" else finding._replace(status="warn")
     if settings.action_rate.enabled:
         yield _holds(admin, described[topics.holds])
     if settings.stage.named:

@@ -1,14 +1,16 @@
 {{/* Pod of a job that reads with a worker's settings: dict root, component, worker (its name), args, mounts,
 volumes, kafkaSecret, redis (whether it needs Redis), model (whether it reads the worker's model directory),
-decides (whether it takes the worker's resources and nodes). */}}
+decides (whether it takes the worker's resources and nodes), config and account (names of the ConfigMap and the
+service account; empty: the worker's and the release's). */}}
 {{- define "flagstaff.jobPod" -}}
 {{- $worker := include "flagstaff.worker" (dict "root" .root "name" .worker) | fromYaml -}}
 {{- $secret := .kafkaSecret | default $worker.kafkaExistingSecret -}}
+{{- $config := .config | default (include "flagstaff.workerName" (dict "root" .root "name" .worker)) -}}
 metadata:
   labels:
     {{- include "flagstaff.labels" (dict "root" .root "component" .component) | nindent 4 }}
 spec:
-  {{- include "flagstaff.podSecurity" .root | nindent 2 }}
+  {{- include "flagstaff.podSecurity" (dict "root" .root "account" .account) | nindent 2 }}
   restartPolicy: Never
   containers:
     - name: {{ .component }}
@@ -46,7 +48,7 @@ spec:
         {{- toYaml . | nindent 8 }}
         {{- end }}
   volumes:
-    {{- include "flagstaff.volumes" (dict "root" .root "config" (include "flagstaff.workerName" (dict "root" .root "name" .worker)) "kafkaSecret" $secret "redis" .redis) | nindent 4 }}
+    {{- include "flagstaff.volumes" (dict "root" .root "config" $config "kafkaSecret" $secret "redis" .redis) | nindent 4 }}
     - name: data
       emptyDir: {}
     {{- if .model }}
@@ -61,4 +63,19 @@ spec:
   {{- if .decides }}
   {{- include "flagstaff.placement" $worker | nindent 2 }}
   {{- end }}
+{{- end -}}
+
+{{/* What a Job makes of failures: a drain is none, and wrong settings are not mended by trying again. Call with the
+container's name. */}}
+{{- define "flagstaff.jobFailures" -}}
+rules:
+  - action: Ignore
+    onPodConditions:
+      - type: DisruptionTarget
+        status: "True"
+  - action: FailJob
+    onExitCodes:
+      containerName: {{ . }}
+      operator: In
+      values: [2]
 {{- end -}}

@@ -1,11 +1,11 @@
 {{/* What all pods have in common. */}}
 
-{{/* Pod security `restricted`; 65532 is the image's user. */}}
+{{/* Pod security `restricted`; 65532 is the image's user. Dict root, account (empty: the release's). */}}
 {{- define "flagstaff.podSecurity" -}}
-serviceAccountName: {{ include "flagstaff.serviceAccount" . }}
+serviceAccountName: {{ .account | default (include "flagstaff.serviceAccount" .root) }}
 automountServiceAccountToken: false
 enableServiceLinks: false
-{{- with .Values.image.pullSecrets }}
+{{- with .root.Values.image.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
   - name: {{ . }}

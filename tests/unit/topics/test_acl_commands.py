@@ -37,3 +37,6 @@ def test_what_is_not_used_needs_no_right() -> None:
     assert "holds" not in plain
     assert "stages" not in plain
     assert "stages" in " ".join(_lines("worker", STAGE__MODEL="constant"))
+    assert "appeals" not in " ".join(_lines("check"))
+    (line,) = [one for one in _lines("check", REVIEW__LOCK_S="60") if "appeals" in one]
+    assert line.endswith("--operation Describe --topic appeals")
