@@ -194,7 +194,7 @@ SETS: Final[Mapping[str, Mapping[str, Any]]] = {
             "retired": {"enabled": False},
         },
         "networkPolicy": {"enabled": True},
-        "serviceAccount": {"create": False, "name": "given"},
+        "serviceAccount": {"create": False},
     },
     "redrive": {"redrive": {"enabled": True, "stage": "detect", "errorContains": "a b", "limit": 10}},
     "redrive each night": {"redrive": {"enabled": True, "schedule": "0 3 * * *", "maxAttempts": 0}},
