@@ -92,7 +92,6 @@ def test_the_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-@pytest.mark.timeout(400)  # most of it is spent on importing them
 def test_the_peers_that_are_installed() -> None:
     peers = [name for name, packages in PEERS.items() if all(find_spec(package) for package in packages)]
     if not peers:
@@ -179,7 +178,6 @@ def test_the_share_of_a_cache_hit(capsys: pytest.CaptureFixture[str]) -> None:
     assert 0 < figures["cache.hit_share.least"] <= figures["cache.hit_share"] < 1
 
 
-@pytest.mark.timeout(400)  # as above, in two processes
 def test_the_share_of_the_worker(capsys: pytest.CaptureFixture[str]) -> None:
     stream.main(["--models", "tiny", "--posts", "900", "--rounds", "1", "--json"])
     figures = json.loads(capsys.readouterr().out)
@@ -187,7 +185,6 @@ def test_the_share_of_the_worker(capsys: pytest.CaptureFixture[str]) -> None:
     assert figures["stream.of_engine"] == figures["stream.of_engine.tiny"]
 
 
-@pytest.mark.timeout(400)  # as above, in six processes
 def test_the_replay_beside_the_live_worker(capsys: pytest.CaptureFixture[str]) -> None:
     size = ["--posts", "12000", "--model", "tiny", "--model-posts", "2000", "--rounds", "1"]
     replay.main([*size, "--json"])
