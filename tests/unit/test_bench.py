@@ -178,23 +178,6 @@ def test_the_share_of_a_cache_hit(capsys: pytest.CaptureFixture[str]) -> None:
     assert 0 < figures["cache.hit_share.least"] <= figures["cache.hit_share"] < 1
 
 
-def test_the_share_of_the_worker(capsys: pytest.CaptureFixture[str]) -> None:
-    stream.main(["--models", "tiny", "--posts", "900", "--rounds", "1", "--json"])
-    figures = json.loads(capsys.readouterr().out)
-    assert positive(figures["stream.of_engine"])
-    assert figures["stream.of_engine"] == figures["stream.of_engine.tiny"]
-
-
-def test_the_replay_beside_the_live_worker(capsys: pytest.CaptureFixture[str]) -> None:
-    size = ["--posts", "12000", "--model", "tiny", "--model-posts", "2000", "--rounds", "1"]
-    replay.main([*size, "--json"])
-    figures = json.loads(capsys.readouterr().out)
-    keys = ("replay.of_live", "replay.of_live.recorded")
-    warm = ("replay.warm_of_live.rebuilt", "replay.warm_of_live.recorded")
-    assert all(positive(figures[key]) for key in (*keys, *warm))
-    assert (figures["posts"], figures["model_posts"], figures["rounds"]) == (12_000, 2_000, 1)
-
-
 @pytest.mark.parametrize("command", [main, stream.main, cache.main, replay.main])
 def test_a_count_is_from_1_up(
     command: Callable[[list[str]], None], capsys: pytest.CaptureFixture[str]
