@@ -17,6 +17,7 @@ import redis
 import sqlalchemy
 import structlog
 
+from tests.support.broker import BROKER
 from tests.support.postgres import Postgres, postgres_folder, running_postgres
 from tests.support.topics import TopicFactory, create_topic, delete_topics, unique_name
 from worker.embedded import EmbeddedKafka, EmbeddedValkey
@@ -27,14 +28,6 @@ if TYPE_CHECKING:
 GIVEN_BROKERS = os.environ.get("FLAGSTAFF_TEST_BOOTSTRAP", "")
 GIVEN_REDIS = os.environ.get("FLAGSTAFF_TEST_REDIS", "")
 REDIS_SERVER = shutil.which("redis-server")
-
-# A broker's defaults, shortened where a test would wait for them.
-QUICK = {
-    "group.min.session.timeout.ms": "1000",
-    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
-    # A broker that many tests leave no processor for is not taken for lost.
-    "broker.session.timeout.ms": "60000",
-}
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +46,7 @@ def _logging_as_before() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def embedded_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
     """The shared embedded Kafka. Who stops or kills brokers starts one of their own instead."""
-    with EmbeddedKafka(tmp_path_factory.mktemp("kafka"), keep=False, properties=QUICK) as kafka:
+    with EmbeddedKafka(tmp_path_factory.mktemp("kafka"), keep=False, properties=BROKER) as kafka:
         yield kafka
 
 

@@ -19,7 +19,7 @@ from tests.support.independent_reader import committed_offsets
 from tests.support.posts import posts
 from tests.support.running import Running, publish
 from tests.support.topics import create_topic, unique_name
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from worker.commands import main
 from worker.detector.loading import load_detector
 from worker.embedded import EmbeddedKafka
@@ -188,7 +188,7 @@ def _worker(place: Place, warned: Callable[[], bool]) -> str | None:
         wait_until(lambda: worker.ended(0) or (through() and warned()), what="the posts, or its end")
     finally:
         worker.stop.set()
-        assert worker.ended(60)
+        assert worker.ended(PATIENCE_S)
     return str(worker.error) if worker.error is not None else None
 
 

@@ -16,7 +16,7 @@ from tests.support.independent_reader import committed_records
 from tests.support.ruled_detector import RuledDetector
 from tests.support.running import all_decided, publish, running, worker_settings
 from tests.support.topics import administrator, create_topic, unique_name
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from worker.action_rate.hold import held_action, released
 from worker.flag_maker import encode_flag
 from worker.records import Flag, Hold
@@ -167,7 +167,7 @@ def test_a_hold_outlives_its_worker_and_is_lifted_by_the_command(place: Place) -
         assert lifted.code == 0, lifted.err
         assert "review: not held; lifted" in lifted.out
         assert "by ann: mended; usual from then on: 0.9" in lifted.out
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while not any(_held(record) is None for record in place.flags()[350:]):
             assert time.monotonic() < deadline, "the worker does not follow the lift"
             place.send(1)
@@ -191,7 +191,7 @@ def test_what_one_worker_trips_the_other_holds(place: Place) -> None:
             producer.send(place.topics["posts"], value=_post(10_000 + number), partition=mine)
         producer.flush()
         producer.close()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while len({_worker(record) for record in place.flags() if _held(record)}) < 2:
             assert time.monotonic() < deadline, "the other worker does not hold"
             place.send(4)
@@ -237,7 +237,7 @@ def test_followers_of_a_group_come_to_the_same_state_and_say_so(place: Place) ->
     followers = {name: Holds(settings[name], told=told[name].append) for name in settings}
     try:
         for follower in followers.values():
-            follower.wait(30)
+            follower.wait(PATIENCE_S)
         followers["a"].put(_hold(settings["a"], "limit"))
         assert told["a"][-1] == ["limit"], "at once where it was found"
         wait_until(lambda: told["b"][-1] == ["limit"], what="the other follower")

@@ -11,6 +11,7 @@ from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, R
 
 from tests.support.command import flagstaff
 from tests.support.topics import TopicFactory, administrator, create_topic, unique_name
+from tests.support.waiting import PATIENCE_S
 from worker.checks.brokers import check_brokers
 from worker.checks.local import check_local
 from worker.checks.redis_server import check_redis
@@ -166,7 +167,7 @@ def test_a_group_at_work_is_left_alone(kafka: str, topic: TopicFactory, names: N
     thread = threading.Thread(target=work)
     thread.start()
     try:
-        assert assigned.wait(20)
+        assert assigned.wait(PATIENCE_S)
         lines = report(names.settings(kafka))
         assert lines[f"group {names.group}"] == (
             "ok",

@@ -17,6 +17,7 @@ import pytest
 import redis
 
 from tests.support.topics import administrator
+from tests.support.waiting import PATIENCE_S
 from worker.embedded.jars import cache_folder
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _refusal(folder: Path, *options: str, **environment: str) -> tuple[int, str]
         [*COMMAND, str(folder), *options],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
         env={**os.environ, **environment},
     )
@@ -64,7 +65,7 @@ def _refusal(folder: Path, *options: str, **environment: str) -> tuple[int, str]
 
 
 def _all_end(processes: list[psutil.Process]) -> bool:
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + PATIENCE_S
     while any(map(_lives, processes)) and time.monotonic() < give_up:
         time.sleep(0.05)
     return not any(map(_lives, processes))
@@ -87,7 +88,7 @@ def test_it_says_where_both_are_and_sigterm_ends_both(tmp_path: Path) -> None:
             assert client.ping()
         assert _refusal(tmp_path)[0] == 1  # the folder is in use
         process.terminate()
-        assert process.communicate(timeout=60) == ("", "")
+        assert process.communicate(timeout=PATIENCE_S) == ("", "")
         assert process.returncode == 0
         assert _all_end(children)
 
@@ -104,7 +105,7 @@ def test_kill_9_leaves_nothing_behind_and_the_folder_usable(tmp_path: Path, vict
                 pytest.skip("only Linux tells a server that its guard was killed")
             for guard in psutil.Process(process.pid).children():
                 guard.kill()
-            assert process.wait(60) == 1
+            assert process.wait(PATIENCE_S) == 1
         assert _all_end(children)
     with _running(tmp_path) as (_, again, _), redis.Redis.from_url(again["redis_url"]) as client:
         assert again == addresses
@@ -113,12 +114,12 @@ def test_kill_9_leaves_nothing_behind_and_the_folder_usable(tmp_path: Path, vict
 
 def test_ctrl_c_ends_both_with_130_also_before_they_answer(tmp_path: Path) -> None:
     with _started(tmp_path) as process:
-        give_up = time.monotonic() + 60
+        give_up = time.monotonic() + PATIENCE_S
         children: list[psutil.Process] = []
         while len(children) < 3 and time.monotonic() < give_up:  # Valkey, its guard and a Java
             children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+        assert process.wait(PATIENCE_S) == 130
         assert _all_end(children)
 
 
@@ -126,7 +127,7 @@ def test_a_server_that_ends_unasked_ends_the_command_and_says_so(tmp_path: Path)
     with _running(tmp_path) as (process, _, children):
         (java,) = (child for child in children if child.name() == "java")
         java.kill()
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=PATIENCE_S)[1]
         assert process.returncode == 1
         assert "Kafka broker 0 does not run (killed by SIGKILL)" in said
         assert len(said.splitlines()) == 1
@@ -184,7 +185,7 @@ def test_a_missing_package_is_one_line_that_tells_how_to_install_it(tmp_path: Pa
         [sys.executable, "-c", without, "embedded", "--data", str(tmp_path / "data")],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
         env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
     )

@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from tests.support.topics import administrator, create_topic
+from tests.support.waiting import PATIENCE_S
 from worker.embedded import EmbeddedKafka
 from worker.embedded.ports import free_ports
 from worker.errors import EmbeddedError, SettingsError
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 def _send(servers: str, topic: str, value: bytes) -> None:
     producer = KafkaProducer(bootstrap_servers=servers, acks="all")
     try:
-        producer.send(topic, value).get(30)
+        producer.send(topic, value).get(PATIENCE_S)
     finally:
         producer.close()
 
@@ -104,7 +105,7 @@ def test_three_brokers_survive_a_kill_and_a_stop(tmp_path: Path) -> None:
 
 def _told_ports(servers: str) -> list[int]:
     client = AdminClient({"bootstrap.servers": servers, "log_level": 0})
-    return [broker.port for broker in client.list_topics(timeout=30).brokers.values()]
+    return [broker.port for broker in client.list_topics(timeout=PATIENCE_S).brokers.values()]
 
 
 def test_clients_are_told_the_ports_of_proxies(tmp_path: Path) -> None:

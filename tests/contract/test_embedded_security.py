@@ -10,6 +10,7 @@ from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, R
 from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from tests.support.topics import administrator, create_topic
+from tests.support.waiting import PATIENCE_S
 from worker.embedded import ClientSecurity, EmbeddedKafka
 from worker.errors import SettingsError
 
@@ -44,7 +45,7 @@ def _login(kafka: EmbeddedKafka, user: str, password: str | None = None) -> dict
 def _send(kafka: EmbeddedKafka, user: str, topic: str) -> None:
     producer = KafkaProducer(**_login(kafka, user))
     try:
-        producer.send(topic, b"post").get(10)
+        producer.send(topic, b"post").get(PATIENCE_S)
     finally:
         producer.close()
 

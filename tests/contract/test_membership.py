@@ -14,7 +14,7 @@ from tests.support.independent_reader import committed_records
 from tests.support.posts import posts
 from tests.support.running import all_decided, publish, running, worker_settings
 from tests.support.topics import administrator
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tests.support.worker import WorkerProcesses
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def test_a_command_whose_membership_is_taken_over_ends_with_one_line(
         wait_until(lambda: _members(kafka, group) == {"pod-0-0": 4}, what="the first")
         second.start()
         # kafka-python goes on reading after it was displaced: the next transaction tells.
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_S
         while first.process.poll() is None and time.monotonic() < deadline:
             publish(kafka, topics["posts"], [json.dumps(post).encode() for post in posts(20)])
             sent += 20

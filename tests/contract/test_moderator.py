@@ -144,7 +144,7 @@ def test_signals_add_up_to_more_than_the_detector_may_do_alone(link: RedisLink) 
 
 def test_redis_may_vanish_and_come_back(tmp_path: Path) -> None:
     with EmbeddedValkey(tmp_path, keep=False) as valkey:
-        link = RedisLink(RedisSettings(url=valkey.url, timeout_ms=200, breaker_failures=100))
+        link = RedisLink(RedisSettings(url=valkey.url, timeout_ms=5_000, breaker_failures=100))
         detector = WordDetector()
         parts = moderator(detector, link)
         posts = [post(n, f"{TEXTS[0]} {n}", seconds=n) for n in range(10)]
@@ -161,7 +161,7 @@ def test_redis_may_vanish_and_come_back(tmp_path: Path) -> None:
 
 def test_a_full_redis_costs_the_state_and_not_the_flags(tmp_path: Path) -> None:
     with EmbeddedValkey(tmp_path, keep=False) as valkey:
-        link = RedisLink(RedisSettings(url=valkey.url, timeout_ms=1_000))
+        link = RedisLink(RedisSettings(url=valkey.url, timeout_ms=5_000))
         detector = WordDetector()
         parts = moderator(detector, link)
         posts = [post(n, f"{TEXTS[0]} {n}", seconds=n) for n in range(10)]

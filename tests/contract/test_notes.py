@@ -20,7 +20,7 @@ FIRST, SECOND = ("posts", 0, 7), ("posts", 1, 9)
 
 @pytest.fixture
 def link(redis_url: str) -> Iterator[RedisLink]:
-    link = RedisLink(RedisSettings(url=redis_url, timeout_ms=2000))
+    link = RedisLink(RedisSettings(url=redis_url, timeout_ms=5_000))
     yield link
     link.close()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-import pytest
 import redis
 
 from tests.support.moderation import WordDetector
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from worker.embedded import EmbeddedValkey
 
 
-@pytest.mark.timeout(400)  # a Kafka of its own, and some twenty thousand posts through every step, twice
 def test_each_step_has_its_cost_and_nothing_of_the_users_is_touched(embedded_valkey: EmbeddedValkey) -> None:
     values = {
         "REDIS__URL": embedded_valkey.url,

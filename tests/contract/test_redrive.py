@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.independent_reader import committed_records
 from tests.support.running import all_decided, publish, running, worker_settings
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from worker.errors import BrokerError
 from worker.stream.redrive import Choice, redrive
 
@@ -109,7 +109,7 @@ def test_a_redrive_that_is_killed_neither_loses_nor_doubles(letters: Settings, k
         letters.topics.dead_letters,
         kill_after,
     ]
-    killed = subprocess.run([sys.executable, "-c", _KILLED, *arguments], check=False, timeout=60)
+    killed = subprocess.run([sys.executable, "-c", _KILLED, *arguments], check=False, timeout=PATIENCE_S)
     assert killed.returncode == -9
     redrive(letters, Choice(), limit=None, progress=_say_nothing)
     assert _came_back(letters) == Counter([*_WRONG, *_NO_ID])

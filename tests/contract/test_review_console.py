@@ -13,7 +13,7 @@ from kafka import KafkaProducer
 from tests.support.flags import flag
 from tests.support.independent_reader import committed_records
 from tests.support.running import publish, worker_settings
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from worker.errors import BrokerError
 from worker.records import Decision
 from worker.review.console import Console, opened
@@ -207,7 +207,7 @@ def test_a_console_that_is_killed_in_a_decision_neither_loses_nor_doubles_it(
 ) -> None:
     put_flags(settings, 1)
     arguments = [msgspec.json.encode(settings).decode(), when]
-    killed = subprocess.run([sys.executable, "-c", _KILLED, *arguments], check=False, timeout=60)
+    killed = subprocess.run([sys.executable, "-c", _KILLED, *arguments], check=False, timeout=PATIENCE_S)
     assert killed.returncode == -9
     if database == "deleted":
         for file in tmp_path.glob("review.sqlite*"):

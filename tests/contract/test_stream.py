@@ -10,7 +10,7 @@ import pytest
 from tests.support.independent_reader import committed_records
 from tests.support.posts import broken, posts
 from tests.support.running import Running, all_decided, publish, running, worker_settings
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from worker.detector.constant import ConstantDetector
 from worker.errors import BreakerTrippedError, FencedError
 from worker.metrics import REBALANCES
@@ -125,7 +125,7 @@ def test_two_workers_with_one_transactional_id_fence_each_other_until_one_stops(
         for name in ("a", "b")
     ]
     start = 0
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + PATIENCE_S
     while not any(worker.error for worker in both) and time.monotonic() < deadline:
         publish(broker, topics["posts"], _values(50, start=start))
         start += 50
@@ -156,7 +156,7 @@ def test_two_workers_with_one_static_membership_do_not_both_go_on(
         publish(broker, topics["posts"], _values(100, start=100))
         wait_until(lambda: all_decided(broker, second.settings), what="the other posts")
         publish(broker, topics["posts"], _values(100, start=200))
-        assert first.ended(60)
+        assert first.ended(PATIENCE_S)
         assert isinstance(first.error, FencedError)
         assert "group_instance_id" in str(first.error)
         wait_until(lambda: all_decided(broker, second.settings), what="the last posts")
@@ -189,7 +189,7 @@ def test_too_many_dead_letters_stop_the_worker_and_are_not_committed(
 ) -> None:
     publish(broker, topics["posts"], [b"{not json"] * 400)
     worker = Running(worker_settings(tmp_path, broker, topics, BREAKER__MAX_RUN="50"))
-    assert worker.ended(60)
+    assert worker.ended(PATIENCE_S)
     assert isinstance(worker.error, BreakerTrippedError)
     assert len(committed_records(broker, topics["dead_letters"])) < 50
 

@@ -11,6 +11,7 @@ from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 from tests.support.command import flagstaff
 from tests.support.flags import flag
+from tests.support.waiting import PATIENCE_S
 from worker.records import Source
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Day:
         sent = self._producer.send(
             self.names[name], value, b"k", headers=list(headers), partition=0, timestamp_ms=at_ms
         )
-        sent.get(30)
+        sent.get(PATIENCE_S)
 
     def posts(self, *offsets_ms: int) -> None:
         for number, at_ms in enumerate(offsets_ms):

@@ -14,6 +14,7 @@ import yaml
 from tests.deploy.alert_case import Case, unit_test
 from tests.deploy.alert_cases import CASES
 from tests.deploy.mutants import mutants
+from tests.support.waiting import PATIENCE_S
 from worker.monitoring.alerts import ALERTS, RECORDED
 from worker.monitoring.stream_alerts import LAG
 
@@ -34,7 +35,9 @@ NAMES = [alert.name for alert in ALERTS]
 
 def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     assert PROMTOOL is not None
-    return subprocess.run([PROMTOOL, *arguments], capture_output=True, text=True, timeout=150, check=False)
+    return subprocess.run(
+        [PROMTOOL, *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
 
 
 def groups() -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ def test_a_container_decides_posts_without_root_on_a_read_only_root(
     publish(kafka, topics["posts"], [*(json.dumps(post).encode() for post in sent), b"{not json"])
     with running(image, f"flagstaff-{uuid.uuid4().hex[:8]}", settings) as container:
         known = worker_settings(tmp_path, kafka, topics)
-        wait_until(lambda: all_decided(kafka, known), timeout_s=120, what="the posts of the container")
+        wait_until(lambda: all_decided(kafka, known), what="the posts of the container")
         assert container.health() == 0, container.logs()
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready") as answer:
             assert json.load(answer)["ready"] is True

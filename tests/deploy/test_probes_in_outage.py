@@ -15,7 +15,7 @@ from tests.support.pod import LocalContainer
 from tests.support.pod_worker import port_pair, topics, well
 from tests.support.posts import posts
 from tests.support.running import publish
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from worker.embedded import EmbeddedKafka
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def test_no_worker_is_killed_for_a_broker_that_is_away(tmp_path: Path, *, starte
         worker = subprocess.Popen(container.command(), env=container.environment(), stdin=subprocess.DEVNULL)
         try:
             # Also without any broker: a start is over when the model is loaded.
-            wait_until(lambda: well(container, "startupProbe"), timeout_s=120, what="the start")
+            wait_until(lambda: well(container, "startupProbe"), what="the start")
             if started:
                 wait_until(lambda: well(container, "readinessProbe"), what="all processes ready")
                 kafka.stop_broker(0)
@@ -65,9 +65,9 @@ def test_no_worker_is_killed_for_a_broker_that_is_away(tmp_path: Path, *, starte
             assert worker.poll() is None
             assert not well(container, "readinessProbe")
             kafka.start_broker(0)
-            wait_until(lambda: well(container, "readinessProbe"), timeout_s=180, what="ready again")
+            wait_until(lambda: well(container, "readinessProbe"), what="ready again")
             flags = committed_records(kafka.internal_servers, named["flags"])
             assert {json.loads(flag.value())["post_id"] for flag in flags} <= {f"p{n}" for n in range(100)}
         finally:
             worker.terminate()
-            worker.wait(60)
+            worker.wait(PATIENCE_S)

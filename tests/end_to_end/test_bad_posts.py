@@ -138,6 +138,6 @@ def test_a_post_that_kills_its_process_is_a_dead_letter_and_all_others_are_decid
     values = _values(bad)
     publish(kafka, topics["posts"], values)
     settings = worker_settings(tmp_path, kafka, topics)
-    wait_until(lambda: all_decided(kafka, settings), timeout_s=120, what="the end of the topic")
+    wait_until(lambda: all_decided(kafka, settings), what="the end of the topic")
     _check(kafka, topics, values, bad)
     assert "worker_died" in worker.log()

@@ -33,6 +33,7 @@ from tests.support.replaying import (
     whole,
 )
 from tests.support.signing import key_pair
+from tests.support.waiting import PATIENCE_S
 from worker.commands import main
 from worker.errors import FlagstaffError, SettingsError
 from worker.replay.capture import Capture
@@ -230,8 +231,8 @@ def test_a_merge_that_was_started_first_waits_for_all_shards_of_an_indexed_job(
             assert merging.poll() is None, "it did not wait"
             env = environment(environ(run.settings)) | {"JOB_COMPLETION_INDEX": index}
             scoring = [sys.executable, "-m", "worker.commands", *command, "--shards", "2"]
-            subprocess.run(scoring, env=env, check=True, timeout=120)
-        told, _ = merging.communicate(timeout=120)
+            subprocess.run(scoring, env=env, check=True, timeout=PATIENCE_S)
+        told, _ = merging.communicate(timeout=PATIENCE_S)
     finally:
         merging.kill()
     assert merging.returncode == 0
@@ -254,7 +255,7 @@ def test_killed_three_times_it_goes_on_and_has_the_same_bytes(
         with subprocess.Popen(
             command, env=environment(environ(run.settings)), stderr=subprocess.PIPE
         ) as process:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + PATIENCE_S
             while parts() < before + 2 and process.poll() is None:
                 assert time.monotonic() < deadline, "it scores nothing"
             os.kill(process.pid, signal.SIGKILL)

@@ -113,7 +113,6 @@ def look(page: Page, name: str, found: list[str]) -> None:
 
 
 @needs_chromium
-@pytest.mark.timeout(400)
 def test_every_page_is_readable_by_everybody(settings: Settings) -> None:
     found: list[str] = []
     with console_and_provider(settings) as (address, provider), chromium() as browser:

@@ -16,7 +16,7 @@ import pytest
 from tests.support.independent_reader import committed_records
 from tests.support.posts import posts
 from tests.support.running import all_decided, publish, worker_settings
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tests.support.worker import WorkerProcesses
 from worker.settings import PREFIX
 
@@ -128,7 +128,7 @@ def test_two_commands_with_one_transactional_id_are_not_started_again_and_again(
     both = [start(settings, tmp_path / name, STREAM__MAX_FENCED="2") for name in ("a", "b")]
     sent = 0
     # Both have to have something to publish until one of them is fenced, however slowly they start.
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     while all(worker.process.poll() is None for worker in both):
         assert time.monotonic() < deadline, "neither was fenced"
         publish(kafka, topics["posts"], _values(50, start=sent))
@@ -154,7 +154,7 @@ def test_a_worker_that_was_frozen_while_another_took_over_doubles_nothing(
     publish(kafka, topics["posts"], _values(5000, start=500))
     os.kill(pid, signal.SIGSTOP)
     heir = start(settings, tmp_path / "heir", KAFKA__TRANSACTIONAL_ID_PREFIX=second)
-    wait_until(lambda: all_decided(kafka, settings), timeout_s=90, what="the posts of the frozen worker")
+    wait_until(lambda: all_decided(kafka, settings), what="the posts of the frozen worker")
     os.kill(pid, signal.SIGCONT)
     publish(kafka, topics["posts"], _values(500, start=5500))
     wait_until(lambda: all_decided(kafka, settings), what="the last posts")
@@ -182,7 +182,7 @@ def test_embedded_starts_its_own_kafka_and_valkey_and_says_where(tmp_path: Path)
         )
         assert places["redis_url"].startswith("redis://")
         command.send_signal(signal.SIGTERM)
-        assert command.wait(60) == 0
+        assert command.wait(PATIENCE_S) == 0
 
 
 def test_ctrl_c_ends_it_with_code_130(

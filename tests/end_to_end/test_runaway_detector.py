@@ -15,7 +15,7 @@ from tests.support.command import flagstaff
 from tests.support.independent_reader import committed_records
 from tests.support.linear_checkpoint import linear_checkpoint, turn_over
 from tests.support.running import all_decided, publish, worker_settings
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tests.support.worker import WorkerProcesses
 from worker.embedded.ports import free_ports
 
@@ -94,7 +94,7 @@ class Platform:
 
     def ready(self) -> Any:
         """What the first process answers to `/ready`."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)
         try:
             connection.request("GET", "/ready")
             return json.loads(connection.getresponse().read())

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from tests.support import faulty_detector as faulty
 from tests.support.running import Running, publish, running
 from tests.support.staged import Staged
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tests.support.worker import WorkerProcesses
 from worker.errors import BrokerError
 from worker.intake import PostReader
@@ -286,7 +286,7 @@ def test_without_its_topic_a_worker_with_a_challenger_does_not_start(
 ) -> None:
     staged = Staged(tmp_path, kafka, topic, TOPICS__STAGES="nowhere-to-be-found")
     worker = Running(staged.settings)
-    assert worker.ended(30)
+    assert worker.ended(PATIENCE_S)
     assert isinstance(worker.error, BrokerError)
     assert "nowhere-to-be-found" in str(worker.error)
     several = topic("stages", partitions=2)

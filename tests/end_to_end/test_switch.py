@@ -20,7 +20,7 @@ from tests.support.independent_reader import committed_records
 from tests.support.linear_checkpoint import linear_checkpoint, turn_over
 from tests.support.posts import texts
 from tests.support.running import all_decided, publish, worker_settings
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from tests.support.worker import WorkerProcesses
 from worker.text import canonical
 
@@ -71,7 +71,7 @@ class Flow:
 
     def end(self) -> None:
         self._stop.set()
-        self._thread.join(30)
+        self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
 
 

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from tests.support.demo_month import DemoMonth
     from tests.support.public_count import Counted
 
-# Making the month takes a worker through forty days.
-pytestmark = pytest.mark.timeout(360)
-
 LATE_MS = 600_000
 ACTIONS = ("limit", "review", "label", "abstain", "pass")
 STAGES = ("decode", "detect", "signal", "publish")

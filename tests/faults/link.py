@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal
 
 from tests.faults import wire
+from tests.support.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 # Longest that a client's request or answer waits for the held request that it lets go.
 _MOMENT_S: Final = 5.0
 # Longest that a broker may take to answer a request whose client has gone.
-_LATE_ANSWER_S: Final = 30.0
+_LATE_ANSWER_S: Final = PATIENCE_S
 
 
 class Link:

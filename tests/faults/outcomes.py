@@ -19,6 +19,7 @@ from tests.faults.watcher import Sighting, Watcher
 from tests.faults.wire import Api
 from tests.support.posts import posts
 from tests.support.topics import create_topic
+from tests.support.waiting import PATIENCE_S
 from tests.support.worker import WorkerProcesses
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ POSTS: Final = 300
 _PARTITIONS: Final = 4
 _SEND_S: Final = 1.2
 _INJECT_AT: Final = POSTS // 3
-_PATIENCE_S: Final = 45.0
 _GROUP: Final = "outcomes"
 _SETTINGS: Final = {
     "KAFKA__GROUP_ID": _GROUP,
@@ -145,10 +145,10 @@ class Outcomes:
         self._producer.flush()
         done = Round(case, posts=POSTS)
         if case is not None:
-            done.injected = all(one.await_end(_PATIENCE_S) for one in injections)
+            done.injected = all(one.await_end(PATIENCE_S) for one in injections)
             done.answer = injections[-1].answer
             done.events = [f"{event.at - begun:.2f} {event.what}" for event in injections[-1].events]
-        self._watcher.sees(ids, _PATIENCE_S)
+        self._watcher.sees(ids, PATIENCE_S)
         done.left_open = self._left_open()
         done.sightings = self._watcher.sightings(before)
         seen = Counter(one.post_id for one in done.sightings)
@@ -172,14 +172,14 @@ class Outcomes:
     def _left_open(self) -> list[str]:
         """Waits until all is decided and committed; returns what keeps it from that."""
         found = []
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + PATIENCE_S
         ends = {number: end for number, end in self._places.ends(self._posts).items() if end}
         while (offsets := self._places.committed(self._posts)) != ends:
             if time.monotonic() > deadline:
                 found.append(f"committed {offsets} of {ends}")
                 break
             time.sleep(0.05)
-        if not self._watcher.reaches(self._places.ends(self._flags), _PATIENCE_S):
+        if not self._watcher.reaches(self._places.ends(self._flags), PATIENCE_S):
             found.append("the last stable offset stays behind the end of the flags")
         for topic in (self._flags, "__consumer_offsets"):
             found += [f"a transaction in {topic}/{number}" for number in self._places.open(topic)]

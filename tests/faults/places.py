@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import kafka
 from confluent_kafka import Consumer, TopicPartition
 from kafka import KafkaAdminClient
 
 from tests.support.independent_reader import end_offsets
-
-_PATIENCE_S: Final = 30.0
+from tests.support.waiting import PATIENCE_S
 
 
 class Places:
@@ -30,7 +27,7 @@ class Places:
 
     def committed(self, topic: str) -> dict[int, int]:
         """The group's committed offsets by partition, read once no transaction over them is open."""
-        places = self._consumer.committed(self._partitions(topic), timeout=_PATIENCE_S)
+        places = self._consumer.committed(self._partitions(topic), timeout=PATIENCE_S)
         return {place.partition: place.offset for place in places if place.offset >= 0}
 
     def ends(self, topic: str) -> dict[int, int]:
@@ -49,5 +46,5 @@ class Places:
         )
 
     def _partitions(self, topic: str) -> list[TopicPartition]:
-        numbers = self._consumer.list_topics(topic, timeout=_PATIENCE_S).topics[topic].partitions
+        numbers = self._consumer.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions
         return [TopicPartition(topic, number) for number in numbers]

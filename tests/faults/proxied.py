@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tests.faults.proxy import KafkaProxy
+from tests.support.broker import BROKER
 from worker.embedded import EmbeddedKafka
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-# A broker's defaults, shortened where a round would wait for them.
-_QUICK: Final = {
-    "group.min.session.timeout.ms": "1000",
-    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
-}
 
 
 class ProxiedKafka(NamedTuple):
@@ -41,7 +36,7 @@ def proxied_kafka(folder: Path, *, brokers: int = 1) -> Iterator[ProxiedKafka]:
     with (
         KafkaProxy(brokers) as proxy,
         EmbeddedKafka(
-            folder, brokers=brokers, keep=False, advertised_ports=proxy.ports, properties=_QUICK
+            folder, brokers=brokers, keep=False, advertised_ports=proxy.ports, properties=BROKER
         ) as kafka,
     ):
         proxy.forward_to(kafka.client_ports)

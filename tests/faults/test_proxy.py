@@ -18,14 +18,13 @@ from tests.faults.segments import aborted
 from tests.faults.wire import Api
 from tests.support.independent_reader import LeftOpenError, committed_records
 from tests.support.topics import create_topic, unique_name
+from tests.support.waiting import PATIENCE_S
 from worker.stream.strict_client import StrictClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.faults.proxied import ProxiedKafka
-
-_WAIT_S = 20.0
 
 
 @contextmanager
@@ -96,7 +95,7 @@ def test_held_request_reaches_the_broker_after_its_client_gave_up(proxied: Proxi
     places = Places(proxied.direct, topic)
     assert places.open(topic) == [0]
     injection.release()
-    assert injection.await_end(_WAIT_S)
+    assert injection.await_end(PATIENCE_S)
     assert injection.happened() == ["held", "left", "let go", "forwarded", "answered"]
     assert injection.answer == []
     assert values(proxied, topic) == [b"1"]
@@ -160,8 +159,8 @@ def test_what_waits_behind_a_held_request_is_dropped_with_its_client() -> None:
             with socket.create_connection(("127.0.0.1", proxy.ports[0])) as client:
                 client.sendall(frame(3, 1) + frame(Api.END_TXN, 2) + frame(3, 3))
                 link, _ = broker.accept()
-                assert injection.await_met(_WAIT_S)
-            assert injection.await_client_gone(_WAIT_S)
+                assert injection.await_met(PATIENCE_S)
+            assert injection.await_client_gone(PATIENCE_S)
             injection.release()
             received = link.recv(1000)
             while len(received) < len(frame(3, 1) + frame(Api.END_TXN, 2)):

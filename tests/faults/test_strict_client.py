@@ -14,12 +14,11 @@ from tests.faults.fault import Fault
 from tests.faults.wire import Api
 from tests.support.independent_reader import committed_records
 from tests.support.topics import create_topic, unique_name
+from tests.support.waiting import PATIENCE_S
 from worker.stream.strict_client import StrictClient
 
 if TYPE_CHECKING:
     from tests.faults.proxied import ProxiedKafka
-
-_WAIT_S = 20.0
 
 
 @pytest.mark.parametrize(
@@ -48,14 +47,14 @@ def test_a_late_commit_can_not_end_the_next_transaction(
             # kafka-python's client repeats the commit in the same epoch, and it goes through.
             for value in (b"committed", b"never committed"):
                 producer.begin_transaction()
-                producer.send(topic, value).get(_WAIT_S)
+                producer.send(topic, value).get(PATIENCE_S)
                 if value == b"committed":
                     producer.commit_transaction()
         if client is StrictClient:
             # What stands for the outbox's next publisher; the late commit comes after it.
             successor.init_transactions()
         late.release()
-        assert late.await_end(_WAIT_S)
+        assert late.await_end(PATIENCE_S)
         if client is not StrictClient:
             # Ends what the late commit left open, if anything.
             successor.init_transactions()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
+from tests.support.waiting import PATIENCE_S
 from worker.settings import PREFIX
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def flagstaff(
-    *arguments: str, settings: Mapping[str, str] | None = None, stdin: bytes = b"", timeout_s: float = 120.0
+    *arguments: str,
+    settings: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    timeout_s: float = PATIENCE_S,
 ) -> Ended:
     """Runs `flagstaff ARGUMENTS` to its end."""
     done = subprocess.run(

@@ -22,6 +22,7 @@ from tests.support.independent_reader import committed_records
 from tests.support.posts import broken, texts
 from tests.support.running import running, worker_settings
 from tests.support.topics import create_topic, unique_name
+from tests.support.waiting import PATIENCE_S
 from worker.records import Appeal, Flag
 from worker.review.entry import Entry, name_of, to_record
 
@@ -79,13 +80,13 @@ class _Published:
             [
                 TopicPartition(topic, number, 0)
                 for topic in topics
-                for number in self._consumer.list_topics(topic, timeout=30).topics[topic].partitions
+                for number in self._consumer.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions
             ]
         )
 
     def wait_for(self, more: int) -> None:
         """Returns once so many more are committed."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_S
         while more > 0:
             assert time.monotonic() < deadline, f"{more} records did not come"
             more -= sum(message.error() is None for message in self._consumer.consume(1_000, timeout=0.5))

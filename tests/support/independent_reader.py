@@ -10,6 +10,8 @@ from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
+from tests.support.waiting import PATIENCE_S
+
 if TYPE_CHECKING:
     from confluent_kafka import Message
 
@@ -20,7 +22,7 @@ class LeftOpenError(AssertionError):
     """A topic can't be read to its end: a transaction was left open in it."""
 
 
-def committed_records(servers: str, topic: str, *, patience_s: float = 30.0) -> list[Message]:
+def committed_records(servers: str, topic: str, *, patience_s: float = PATIENCE_S) -> list[Message]:
     """Every committed record of a topic, read with `read_committed` to the end that it has now.
 
     Raises:
@@ -66,8 +68,8 @@ def committed_offsets(servers: str, group: str, topic: str) -> dict[int, int]:
         {"bootstrap.servers": servers, "group.id": group, "isolation.level": "read_committed"}
     )
     try:
-        numbers = consumer.list_topics(topic, timeout=30).topics[topic].partitions
-        places = consumer.committed([TopicPartition(topic, number) for number in numbers], timeout=30)
+        numbers = consumer.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions
+        places = consumer.committed([TopicPartition(topic, number) for number in numbers], timeout=PATIENCE_S)
     finally:
         consumer.close()
     return {place.partition: place.offset for place in places if place.offset >= 0}
@@ -75,10 +77,9 @@ def committed_offsets(servers: str, group: str, topic: str) -> dict[int, int]:
 
 def end_offsets(servers: str, topic: str) -> dict[int, int]:
     """The end of each partition, transactions that are still open included."""
-    numbers = (
-        AdminClient({"bootstrap.servers": servers}).list_topics(topic, timeout=30).topics[topic].partitions
-    )
-    return _ends(servers, topic, list(numbers), 30)
+    admin = AdminClient({"bootstrap.servers": servers})
+    numbers = admin.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions
+    return _ends(servers, topic, list(numbers), PATIENCE_S)
 
 
 def _ends(servers: str, topic: str, numbers: list[int], timeout_s: float) -> dict[int, int]:

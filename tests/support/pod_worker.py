@@ -11,7 +11,7 @@ from tests.support.independent_reader import committed_records
 from tests.support.posts import posts
 from tests.support.running import publish
 from tests.support.topics import create_topic, unique_name
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from worker.embedded import ClientSecurity
 from worker.embedded.ports import is_free
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 SECURITY: Final = ClientSecurity(tls=True, users={"worker": "worker-pass"})
 _POSTS: Final = 200
-# A probe starts an interpreter each time, which a busy machine takes its time for.
-_WITHIN_S: Final = 150.0
 
 
 def topics(kafka: EmbeddedKafka) -> dict[str, str]:
@@ -43,7 +41,11 @@ def port_pair() -> int:
 def well(container: LocalContainer, probe: str) -> bool:
     """Whether the kubelet would be content with a probe's answer."""
     asked = subprocess.run(
-        container.probe(probe), env=container.environment(), capture_output=True, check=False, timeout=60
+        container.probe(probe),
+        env=container.environment(),
+        capture_output=True,
+        check=False,
+        timeout=PATIENCE_S,
     )
     return asked.returncode == 0
 
@@ -89,10 +91,10 @@ def decides_all(container: LocalContainer, kafka: EmbeddedKafka, named: dict[str
     publish(kafka.internal_servers, named["posts"], [json.dumps(post).encode() for post in posts(_POSTS)])
     worker = subprocess.Popen(container.command(), env=container.environment(), stdin=subprocess.DEVNULL)
     try:
-        wait_until(lambda: well(container, "startupProbe"), timeout_s=_WITHIN_S, what="the start")
-        wait_until(lambda: well(container, "readinessProbe"), timeout_s=_WITHIN_S, what="all processes ready")
+        wait_until(lambda: well(container, "startupProbe"), what="the start")
+        wait_until(lambda: well(container, "readinessProbe"), what="all processes ready")
         assert well(container, "livenessProbe")
-        wait_until(lambda: len(decided()) == _POSTS, timeout_s=_WITHIN_S, what="all decisions")
+        wait_until(lambda: len(decided()) == _POSTS, what="all decisions")
     finally:
         worker.terminate()
         code = worker.wait(grace_s)

@@ -9,12 +9,12 @@ import subprocess
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from tests.support.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_START_S: Final = 60
 
 
 def postgres_folder() -> Path | None:
@@ -42,9 +42,8 @@ class Postgres:
         """Starts it; returns when it answers."""
         # Without TCP: the socket's folder is its own, so no port can clash. Nothing must outlive a crash.
         options = f"-k {self._folder} -c listen_addresses= -c fsync=off"
-        self._run(
-            "pg_ctl", "-w", "-t", str(_START_S), "-l", str(self._folder / "log"), "-o", options, "start"
-        )
+        patience, log = str(int(PATIENCE_S)), str(self._folder / "log")
+        self._run("pg_ctl", "-w", "-t", patience, "-l", log, "-o", options, "start")
 
     def stop(self) -> None:
         """Stops it, connections cut."""

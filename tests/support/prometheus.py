@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import yaml
 
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from worker.embedded.ports import free_ports
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Prometheus:
     """Asks it over HTTP."""
 
     def __init__(self, address: str) -> None:
-        self._client = httpx.Client(base_url=address, timeout=30)
+        self._client = httpx.Client(base_url=address, timeout=PATIENCE_S)
 
     def ready(self) -> bool:
         """Whether it answers."""
@@ -83,4 +83,4 @@ def prometheus(folder: Path, target: str, labels: Mapping[str, str], rules: Path
     finally:
         server.close()
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE_S)

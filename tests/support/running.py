@@ -10,14 +10,13 @@ from confluent_kafka import KafkaException
 from kafka import KafkaProducer
 
 from tests.support.independent_reader import committed_offsets, end_offsets
+from tests.support.waiting import PATIENCE_S
 from worker.settings import PREFIX, Settings, load_settings
 from worker.stream.process import run_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
-
-_END_S = 60.0
 
 
 class Running:
@@ -44,7 +43,7 @@ class Running:
     def end(self) -> None:
         """Asks it to stop; raises what it failed with."""
         self.stop.set()
-        assert self.ended(_END_S), "the worker did not stop"
+        assert self.ended(PATIENCE_S), "the worker did not stop"
         if self.error is not None:
             raise self.error
 
@@ -57,7 +56,7 @@ def running(settings: Settings, **parts: Any) -> Iterator[Running]:
         yield worker
     finally:
         worker.stop.set()
-        worker.ended(_END_S)
+        worker.ended(PATIENCE_S)
     if worker.error is not None:
         raise worker.error
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.support.command import environment
+from tests.support.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 ON_A_POST: Final = re.compile(r"/flag\?id=")
-_END_S: Final = 30
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def served_console(settings: Mapping[str, str], *people: str) -> Iterator[list[s
     try:
         yield [process.stdout.readline().split()[0] for _ in people]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(_END_S) == 0
+        assert process.wait(PATIENCE_S) == 0
     finally:
         process.kill()
         process.wait()

@@ -10,6 +10,8 @@ from kafka import KafkaAdminClient
 from kafka.errors import UnknownBrokerIdError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from tests.support.waiting import PATIENCE_S
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -65,7 +67,7 @@ def create_topic(
     for attempt in Retrying(
         retry=retry_if_exception_type(UnknownBrokerIdError),
         wait=wait_fixed(0.5),
-        stop=stop_after_delay(20),
+        stop=stop_after_delay(PATIENCE_S),
         reraise=True,
     ):
         with attempt, administrator(servers, **client) as admin:

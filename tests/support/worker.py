@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING
 
 import psutil
 
+from tests.support.waiting import PATIENCE_S
 from worker.settings import PREFIX
 
 if TYPE_CHECKING:
@@ -56,12 +57,12 @@ class WorkerProcesses:
         if pids := self.pids():
             os.kill(turn.choice(pids), signal.SIGKILL)
 
-    def stop(self, timeout_s: float = 60.0) -> int:
+    def stop(self, timeout_s: float = PATIENCE_S) -> int:
         """SIGTERM; returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.wait(timeout_s)
 
-    def wait(self, timeout_s: float = 60.0) -> int:
+    def wait(self, timeout_s: float = PATIENCE_S) -> int:
         """Waits for the end; returns the exit code."""
         try:
             return self.process.wait(timeout_s)

@@ -92,7 +92,6 @@ def test_the_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-@pytest.mark.timeout(400)  # most of it is spent on importing them
 def test_the_peers_that_are_installed() -> None:
     peers = [name for name, packages in PEERS.items() if all(find_spec(package) for package in packages)]
     if not peers:
@@ -177,25 +176,6 @@ def test_the_share_of_a_cache_hit(capsys: pytest.CaptureFixture[str]) -> None:
     cache.main(["--model", "tiny", "--posts", "8", "--rounds", "2", "--json"])
     figures = json.loads(capsys.readouterr().out)
     assert 0 < figures["cache.hit_share.least"] <= figures["cache.hit_share"] < 1
-
-
-@pytest.mark.timeout(400)  # as above, in two processes
-def test_the_share_of_the_worker(capsys: pytest.CaptureFixture[str]) -> None:
-    stream.main(["--models", "tiny", "--posts", "900", "--rounds", "1", "--json"])
-    figures = json.loads(capsys.readouterr().out)
-    assert positive(figures["stream.of_engine"])
-    assert figures["stream.of_engine"] == figures["stream.of_engine.tiny"]
-
-
-@pytest.mark.timeout(400)  # as above, in six processes
-def test_the_replay_beside_the_live_worker(capsys: pytest.CaptureFixture[str]) -> None:
-    size = ["--posts", "12000", "--model", "tiny", "--model-posts", "2000", "--rounds", "1"]
-    replay.main([*size, "--json"])
-    figures = json.loads(capsys.readouterr().out)
-    keys = ("replay.of_live", "replay.of_live.recorded")
-    warm = ("replay.warm_of_live.rebuilt", "replay.warm_of_live.recorded")
-    assert all(positive(figures[key]) for key in (*keys, *warm))
-    assert (figures["posts"], figures["model_posts"], figures["rounds"]) == (12_000, 2_000, 1)
 
 
 @pytest.mark.parametrize("command", [main, stream.main, cache.main, replay.main])

@@ -15,6 +15,7 @@ import pytest
 
 import worker
 from tests.support.command import environment, flagstaff
+from tests.support.waiting import PATIENCE_S
 from worker.commands import SUMMARIES
 from worker.extras import EXTRAS
 
@@ -29,7 +30,7 @@ def python(code: str, **settings: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         env=environment(settings),
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -141,6 +142,6 @@ def test_an_interrupt_exits_with_130() -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == b"waiting\n"
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert b"Traceback" not in err

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.waiting import PATIENCE_S
 from worker.errors import SettingsError
 from worker.health import Health, HealthServer
 from worker.settings import HttpSettings
@@ -45,7 +46,7 @@ def port_of(server: HealthServer) -> int:
 
 
 def ask(server: HealthServer, path: str, method: str = "GET", **headers: str) -> tuple[int, str, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port_of(server), timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port_of(server), timeout=PATIENCE_S)
     try:
         connection.request(method, path, headers=headers)
         response = connection.getresponse()

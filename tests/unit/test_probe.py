@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.waiting import PATIENCE_S
 from worker.health import Health, HealthServer
 from worker.probe import objection, ports_of
 from worker.settings import PREFIX, HttpSettings, load_settings
@@ -89,7 +90,7 @@ def test_a_process_that_does_not_answer_is_not_live(silent_port: int) -> None:
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "worker.probe", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
 
 
 def test_every_port_is_asked_and_each_objection_is_one_line(port: int, closed_port: int) -> None:

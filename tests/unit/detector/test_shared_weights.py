@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.support.tiny_transformer import save_bert
+from tests.support.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,7 @@ def children(weights: Path) -> Iterator[list[subprocess.Popen[str]]]:
     ]
     yield made
     for child in made:
-        child.communicate(timeout=30)
+        child.communicate(timeout=PATIENCE_S)
 
 
 def mapped(pid: int, file: Path) -> dict[str, int]:

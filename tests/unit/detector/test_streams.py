@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
+from tests.support.waiting import PATIENCE_S
 from worker.detector.streams import Streams
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Counting:
         self._together = threading.Barrier(together)
 
     def outputs(self, texts: Sequence[Sequence[int]]) -> Tensor:
-        self._together.wait(20)
+        self._together.wait(PATIENCE_S)
         self.threads.add(torch.get_num_threads())
         assert torch.is_inference_mode_enabled()
         return torch.tensor([[text[0], len(text)] for text in texts], dtype=torch.bfloat16)

@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.support.linear_checkpoint import linear_checkpoint, turn_over
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 from worker.metrics import REGISTRY
 from worker.policy import DEFAULT_FILE
 from worker.settings import PREFIX, Settings, load_settings
@@ -256,14 +256,14 @@ def test_asked_during_a_load_it_loads_once_more_and_the_latest_wins(
     def slow(detector: Detector) -> None:
         del detector
         loading.set()
-        assert go_on.wait(30)
+        assert go_on.wait(PATIENCE_S)
 
     linear_checkpoint(reloading.folder / "c", 3.0)
     monkeypatch.setattr("worker.stream.decider.rehearse", slow)
     with reloading.running() as logged:
         reloading.configure(reloading.folder / "c")
         reloading.asked.put(None)
-        assert loading.wait(30)
+        assert loading.wait(PATIENCE_S)
         old = reloading.digest
         for name in ("a", "c", "b"):
             reloading.configure(reloading.folder / name)
