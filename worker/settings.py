@@ -472,6 +472,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 0.0
     data_dir: Annotated[str, _doc("Where a worker notes what outlives its process.")] = ".flagstaff"
 
+    @property
+    def staff_topics(self) -> list[str]:
+        """Topics that a worker never touches: the staff's decisions and, for a console, appeals."""
+        topics = self.topics
+        return [topics.decisions, topics.appeals] if self.review.configured else [topics.decisions]
+
 
 def load_settings(config: Path | None = None, environ: dict[str, str] | None = None) -> Settings:
     """The settings of a YAML file, overlaid with those of the environment.

@@ -60,7 +60,7 @@ class MatmulRate(NamedTuple):
     """The device's own rate at the product of two square matrices, operations a second.
 
     Attributes:
-        best: of ten short runs after a pause, as a device that is cool does them.
+        best: of ten short runs, before its power holds it back.
         lasting: over seconds, as its power allows.
     """
 

@@ -29,6 +29,19 @@ _ENCODER: Final = _SMALL | {
 }
 
 
+# Of `random_classifier`, where nothing depends on them.
+TINY: Final = {
+    "vocab_size": 50,
+    "num_labels": 2,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "max_position_embeddings": 40,
+    "initializer_range": 0.3,
+}
+
+
 def save_roberta(folder: Path, labels: Sequence[str] = ("human", "machine"), positions: int = 34) -> Path:
     """A RoBERTa that sees `positions - 2` tokens, and a byte-level tokenizer."""
     tokenizer = _byte_level()

@@ -39,7 +39,7 @@ def test_it_writes_what_it_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert figures["tiny.short.way"] == "packed"
     assert figures["tiny.short.texts_with_other_bits"] == 0
     assert figures["tiny.short.worst_logit_difference"] < 1e-4
-    for name in ("posts_per_s", "of_matmul", "over_padded", "cpu_s_per_1000_posts"):
+    for name in ("posts_per_s", "of_matmul", "of_lasting_matmul", "over_padded", "cpu_s_per_1000_posts"):
         assert figures[f"tiny.short.{name}"] > 0
 
 

@@ -26,8 +26,6 @@ def check_topics(admin: Any, settings: Settings) -> Iterator[Finding]:
         KafkaError: Kafka does not answer.
     """
     topics = settings.topics
-    # The worker itself never touches them; appeals are the console's alone.
-    of_the_staff = [topics.decisions, *([topics.appeals] if settings.review.configured else [])]
     described = {
         topic["name"]: topic
         for topic in admin.describe_topics(
@@ -35,7 +33,7 @@ def check_topics(admin: Any, settings: Settings) -> Iterator[Finding]:
                 topics.posts,
                 topics.flags,
                 topics.dead_letters,
-                *of_the_staff,
+                *settings.staff_topics,
                 topics.holds,
                 *([topics.shadow, topics.stages] if settings.stage.named else []),
             ]
@@ -44,7 +42,7 @@ def check_topics(admin: Any, settings: Settings) -> Iterator[Finding]:
     yield _posts(described[topics.posts], settings.processes)
     yield _topic(described[topics.flags], "WRITE")
     yield _dead_letters(admin, described[topics.dead_letters], settings)
-    for name in of_the_staff:
+    for name in settings.staff_topics:
         finding = _topic(described[name], "DESCRIBE")
         yield finding if finding.status == "ok" else finding._replace(status="warn")
     if settings.action_rate.enabled:

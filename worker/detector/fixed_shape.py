@@ -1,4 +1,4 @@
-"""A model on a GPU: one shape for every pack, captured once and replayed.
+"""A model on a GPU: one shape for the products of every pack, captured once and replayed.
 
 Libraries choose their kernels by the shape of a product, and other kernels add up in another order. With one
 shape there is one choice, so a logit does not depend on how full its pack is. A pack that is not full costs
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from worker.detector.layout import Inputs, Layout, Packed
 
 # A post of fewer tokens takes no less room in the classifier.
-TOKENS_A_TEXT: Final = 8
+_TOKENS_A_TEXT: Final = 8
 # Texts of at most so many tokens take one block of attention each, and a pack may be full of them. Of longer
 # ones it holds fewer.
 _SHORT: Final = 128
@@ -94,9 +94,9 @@ class Size(NamedTuple):
     texts: int
 
 
-def sizes(tokens: int, longest: int) -> tuple[Size, ...]:
+def pack_sizes(tokens: int, longest: int) -> tuple[Size, ...]:
     """What packs of so many tokens are sorted into, if no text has more than `longest`."""
-    texts = max(LEAST_ROWS, tokens // TOKENS_A_TEXT)
+    texts = max(LEAST_ROWS, tokens // _TOKENS_A_TEXT)
     if longest <= _SHORT:
         return (Size(longest, texts),)
     return Size(_SHORT, texts), Size(longest, max(LEAST_ROWS, tokens // _TOKENS_A_LONG_TEXT))
@@ -191,7 +191,7 @@ class OneByOne:
     def outputs(self, texts: Sequence[Sequence[int]]) -> Tensor:
         """The classifier's outputs, shape (texts, labels), float64, on the CPU."""
         packs = filled_packs(
-            [len(text) for text in texts], self._tokens, lambda _: max(1, self._tokens // TOKENS_A_TEXT)
+            [len(text) for text in texts], self._tokens, lambda _: max(1, self._tokens // _TOKENS_A_TEXT)
         )
         with torch.inference_mode():
             parts = [self._layout.outputs([texts[place] for place in pack]).cpu().double() for pack in packs]

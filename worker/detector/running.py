@@ -8,7 +8,7 @@ import torch
 
 from worker.cores import usable_cores
 from worker.detector.attention import UnfitModelError, flash_attention
-from worker.detector.fixed_shape import CudaQueue, FixedShape, OneByOne, sizes
+from worker.detector.fixed_shape import CudaQueue, FixedShape, OneByOne, pack_sizes
 from worker.detector.fused_activation import fuse_gelu
 from worker.detector.int8 import quantise
 from worker.detector.layout import Packed, Padded, layers_of
@@ -73,7 +73,7 @@ def fitting_runner(
             CudaQueue(device),
             device=device,
             tokens=token_budget,
-            sizes=sizes(token_budget, most_tokens),
+            sizes=pack_sizes(token_budget, most_tokens),
         )
         return Fitted(runner, way, refused)
     return Fitted(OneByOne(layout, tokens=token_budget), way, refused)
@@ -101,7 +101,7 @@ def _layout(model: Any, most_tokens: int, token_budget: int) -> tuple[Layout, tu
             model,
             first_position=first_position,
             fixed_tokens=fixed,
-            fixed_texts=max(size.texts for size in sizes(token_budget, most_tokens)),
+            fixed_texts=max(size.texts for size in pack_sizes(token_budget, most_tokens)),
             kernel=flash_attention if on_gpu and model.dtype in _HALF else None,
             longest=most_tokens,
         )

@@ -106,7 +106,6 @@ def _check(settings: Settings) -> list[Right]:
         looked_at.append(topics.holds)
     if settings.stage.named:
         looked_at.append(topics.stages)
-    of_the_staff = [topics.decisions, *([topics.appeals] if settings.review.configured else [])]
     warns = "warns"
     return [
         # A worker without a challenger's right to write goes on, but `check` is asked whether all is well.
@@ -114,7 +113,7 @@ def _check(settings: Settings) -> list[Right]:
             replace(one, without=warns if one.without and one.name != topics.stages else None)
             for one in _worker(settings)
         ),
-        *(_topic(name, "DESCRIBE", "whether it is there", without=warns) for name in of_the_staff),
+        *(_topic(name, "DESCRIBE", "whether it is there", without=warns) for name in settings.staff_topics),
         *(_topic(name, "DESCRIBE_CONFIGS", "sizes and compaction", without=warns) for name in looked_at),
     ]
 

@@ -11,7 +11,7 @@ import torch
 from tests.support.reference_attention import reference_kernel
 from tests.support.tiny_transformer import random_classifier
 from worker.detector.attention import flash_attention
-from worker.detector.fixed_shape import CudaQueue, FixedShape, OneByOne, Size, sizes
+from worker.detector.fixed_shape import CudaQueue, FixedShape, OneByOne, Size, pack_sizes
 from worker.detector.layout import LEAST_ROWS, Packed, Padded, Single
 
 if TYPE_CHECKING:
@@ -167,9 +167,9 @@ def test_a_short_text_has_the_same_bits_beside_long_ones(runner: FixedShape) -> 
 
 
 def test_packs_of_short_texts_hold_more_of_them() -> None:
-    assert sizes(16_384, 512) == (Size(128, 2_048), Size(512, 512))
-    assert sizes(16_384, 64) == (Size(64, 2_048),)
-    assert sizes(96, 512) == (Size(128, LEAST_ROWS), Size(512, LEAST_ROWS))
+    assert pack_sizes(16_384, 512) == (Size(128, 2_048), Size(512, 512))
+    assert pack_sizes(16_384, 64) == (Size(64, 2_048),)
+    assert pack_sizes(96, 512) == (Size(128, LEAST_ROWS), Size(512, LEAST_ROWS))
 
 
 def test_each_answer_is_waited_for_once_and_in_order(family: str) -> None:

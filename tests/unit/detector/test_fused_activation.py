@@ -6,20 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from tests.support.tiny_transformer import random_classifier
+from tests.support.tiny_transformer import TINY, random_classifier
 from worker.detector.fused_activation import GeluLinear, fuse_gelu
 
-SIZES: Final = {
-    "vocab_size": 50,
-    "num_labels": 2,
-    "pad_token_id": 0,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 64,
-    "max_position_embeddings": 40,
-    "initializer_range": 0.3,
-}
+SIZES: Final = TINY | {"pad_token_id": 0}
 IDS: Final = torch.arange(2, 34)[None]
 # How far the tangent's approximation is off, at most.
 APART: Final = 5e-4
@@ -38,7 +28,8 @@ def test_every_layer_is_fused_and_the_outputs_stay_near(family: str) -> None:
     assert fuse_gelu(model) == SIZES["num_hidden_layers"]
     assert fuse_gelu(model) == 0
     torch.testing.assert_close(outputs(model), before, atol=2e-2, rtol=0)
-    assert not torch.equal(outputs(model), torch.zeros_like(before))
+    # What is compared is large enough to tell.
+    assert before.abs().max() > 0.2
 
 
 @pytest.mark.parametrize(

@@ -1,28 +1,17 @@
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import pytest
 import torch
 
-from tests.support.tiny_transformer import random_classifier
+from tests.support.tiny_transformer import TINY, random_classifier
 from worker.detector.attention import UnfitModelError
 from worker.detector.layout import LEAST_ROWS, Packed, Padded, Single, layers_of
 
-SIZES: Final = {
-    "vocab_size": 50,
-    "num_labels": 2,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 64,
-    "max_position_embeddings": 40,
-    "initializer_range": 0.3,
-}
-
 
 def bert(**more: Any) -> Any:
-    return random_classifier("Bert", **SIZES | {"pad_token_id": 0} | more)
+    return random_classifier("Bert", **TINY | {"pad_token_id": 0} | more)
 
 
 def test_a_pack_s_positions_begin_anew_with_each_text() -> None:
@@ -79,7 +68,7 @@ def test_one_model_can_be_laid_out_in_two_ways() -> None:
 
 
 def test_a_model_with_layers_elsewhere_is_not_taken() -> None:
-    albert = random_classifier("Albert", **SIZES | {"embedding_size": 16})
+    albert = random_classifier("Albert", **TINY | {"embedding_size": 16})
     with pytest.raises(UnfitModelError, match="list of layers"):
         layers_of(albert)
     assert len(layers_of(bert())) == 2
@@ -87,7 +76,7 @@ def test_a_model_with_layers_elsewhere_is_not_taken() -> None:
 
 def test_layers_that_reckon_attention_in_their_own_way_are_noticed() -> None:
     deberta = random_classifier(
-        "Deberta", **SIZES | {"relative_attention": True, "pos_att_type": ["p2c"], "type_vocab_size": 0}
+        "Deberta", **TINY | {"relative_attention": True, "pos_att_type": ["p2c"], "type_vocab_size": 0}
     )
     with torch.inference_mode(), pytest.raises(UnfitModelError, match="0 of 2 layers"):
         Packed(deberta, first_position=0).outputs([[5] * 20])
